@@ -1,0 +1,5 @@
+"""`python -m whyspend`."""
+
+from whyspend.cli import main
+
+main()

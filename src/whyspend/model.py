@@ -1,0 +1,363 @@
+"""The nouns of whyspend and the protocols of its stages. Nouns only: no arithmetic, no input, no output."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Protocol
+
+from msgspec import Meta, Struct
+from msgspec.structs import fields
+
+# How a field of Call is stored. Every type here is one that DuckDB, Spark, Polars and ClickHouse read alike:
+# no UUID, no unsigned, no nanoseconds, no HUGEINT.
+Text = Annotated[str, Meta(extra={"sql": "VARCHAR"})]
+MaybeText = Annotated[str | None, Meta(extra={"sql": "VARCHAR"})]
+Micros = Annotated[int, Meta(extra={"sql": "TIMESTAMPTZ"})]
+Millis = Annotated[int | None, Meta(extra={"sql": "INTEGER"})]
+Flag = Annotated[int, Meta(extra={"sql": "TINYINT"})]
+Units = Annotated[int, Meta(extra={"sql": "BIGINT", "usage": True})]
+Total = Annotated[int, Meta(extra={"sql": "BIGINT"})]
+Pico = Annotated[int | None, Meta(extra={"sql": "BIGINT"})]
+Rate = Annotated[float | None, Meta(extra={"sql": "DOUBLE"})]
+Texts = Annotated[tuple[str, ...] | None, Meta(extra={"sql": "VARCHAR[]"})]
+
+
+class Call(Struct, kw_only=True, gc=False):
+    """One billable model call: the only fact row. Never holds the text of a prompt or an answer.
+
+    The columns of the ledger are exactly these fields, in this order, with `dimensions` and `attributed`
+    spread into two columns for each configured dimension (`feature`, `feature_from`).
+    Times are microseconds since the epoch, UTC. Money is integer pico-dollars (1e-12 USD).
+    """
+
+    source: Text
+    """The configured name of the source it was pulled from; (source, call_id) is the key."""
+    project: Text
+    """The LangSmith project's name, or what the source has in its place."""
+    call_id: Text
+    """The run's id."""
+    trace_id: Text
+    """The request it belongs to: the id of the trace's root run."""
+    parent_id: MaybeText = None
+    """The run it was called from; none for a run that is its own root."""
+    thread_id: MaybeText = None
+    """The conversation that the request belongs to."""
+    started_at: Micros
+    """When the call began."""
+    latency_ms: Millis = None
+    """From start to end."""
+    first_token_ms: Millis = None
+    """From start to the first streamed token."""
+    ingested_at: Micros = 0
+    """When the ledger first held this version of the call."""
+
+    kind: Text = "llm"
+    """llm, embedding, or tool (a run of any other type that carries its own cost)."""
+    name: MaybeText = None
+    """The run's own name, such as ChatOpenAI."""
+    call_site: MaybeText = None
+    """Where in the code: root / graph node / name, as far as known; the finest place a report points at."""
+    root_name: MaybeText = None
+    """The name of the trace's root run, where it was fetched."""
+    request_root: Flag = 0
+    """1 on the first call of a trace, else 0: requests are its sum. Set by the ledger."""
+    model_root: Flag = 0
+    """1 on the first call of a trace with this price_key: requests by model are its sum. Set by the ledger."""
+    request_mixed: Flag = 0
+    """1 where the calls of the trace disagree on a dimension or the project: there, requests by model are
+    counted as distinct traces instead. Set by the ledger."""
+    release: MaybeText = None
+    """The revision id of the code that made the call (LANGSMITH_REVISION_ID, git describe)."""
+    status: Text = "success"
+    """success or error."""
+    error_kind: MaybeText = None
+    """The class of the error, never its message."""
+    provider: MaybeText = None
+    """As the run says it (ls_provider): openai, anthropic, google_vertexai, ..."""
+    model_requested: MaybeText = None
+    """The model the code asked for."""
+    model_answered: MaybeText = None
+    """The model that answered, where the source knows it; beats the requested one."""
+    price_context: Text = ""
+    """What else decides the price, as sorted `key=value` joined by ';': `service_tier=flex`,
+    `processing=batch`. The tier that was served, not the one asked for."""
+    price_key: Text = ""
+    """`provider|model|price_context`: all that decides which price applies, in one column. Set by the ledger."""
+    price_model_id: MaybeText = None
+    """The row of LangSmith's own price table that LangSmith used."""
+
+    # Usage in disjoint quantities: no token is in two of them, so cost is the sum of quantity times rate.
+    input_tokens: Units = 0
+    """Uncached text input: all input less every other input quantity below."""
+    cache_read_tokens: Units = 0
+    cache_write_tokens: Units = 0
+    """Written to a cache of the default lifetime (Anthropic 5 minutes, OpenAI 30 minutes)."""
+    cache_write_1h_tokens: Units = 0
+    input_audio_tokens: Units = 0
+    cache_read_audio_tokens: Units = 0
+    input_image_tokens: Units = 0
+    cache_read_image_tokens: Units = 0
+    input_video_tokens: Units = 0
+    output_tokens: Units = 0
+    """Text output, without reasoning."""
+    reasoning_tokens: Units = 0
+    output_audio_tokens: Units = 0
+    output_image_tokens: Units = 0
+    output_video_tokens: Units = 0
+    citation_tokens: Units = 0
+    web_searches: Units = 0
+    file_searches: Units = 0
+    prompt_total: Total = 0
+    """All input tokens of the call; decides the context tier of its price."""
+    completion_total: Total = 0
+    """All output tokens of the call."""
+    usage_source: MaybeText = None
+    """Where the counts were found: `server`, `metadata`, `outputs`, `generations`, `llm_output`; none: no counts."""
+    usage_estimated: Flag = 0
+    """1 where the counts were estimated by the source (tiktoken), not reported by the provider."""
+    usage_flag: MaybeText = None
+    """What is odd about the counts, comma-separated: `additive` (details came on top of the total and were
+    added), `contradiction` (counts that cannot all be true; kept as they came), `missing`."""
+    sample_rate: Rate = None
+    """The share of traces that the application sends, where it says so."""
+    reported_input_cost: Pico = None
+    reported_output_cost: Pico = None
+    reported_cost: Pico = None
+    """What the source says the call cost; kept beside our own price, never overwritten."""
+    usage_raw: MaybeText = None
+    """The source's usage object as JSON, only where the columns above cannot reproduce it."""
+    metadata: MaybeText = None
+    """The run's other metadata as one JSON object of scalars."""
+    tags: Texts = None
+    dimensions: tuple[str | None, ...] = ()
+    """The value of each configured dimension, in their order; none: untagged."""
+    attributed: tuple[str | None, ...] = ()
+    """Where each value was found: call, ancestor, root or environment."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the ledger."""
+
+    name: str
+    sql: str
+    """Its type in SQL and, through DuckDB, in Parquet."""
+    usage: bool = False
+    """A disjoint, billable quantity: cost is the sum over these columns of quantity times rate."""
+
+
+def _column(name: str, annotation: Any) -> Column:
+    extra: dict[str, Any] = annotation.__metadata__[0].extra
+    return Column(name, extra["sql"], bool(extra.get("usage")))
+
+
+COLUMNS: tuple[Column, ...] = tuple(
+    _column(field.name, field.type)
+    for field in fields(Call)
+    if field.name not in ("dimensions", "attributed")
+)
+"""The columns of every ledger; each configured dimension adds `<key>` and `<key>_from`."""
+
+USAGE_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.usage)
+"""The disjoint billable quantities, in the order of Call."""
+
+DEFAULT_DIMENSIONS = ("feature", "env", "user_tier")
+
+Attribution = Literal["call", "ancestor", "root", "environment", "rule", "none"]
+"""Where a call got its value of a dimension from; `none` is shown as *untagged*."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole days `[since, until]`, both inclusive, as they begin and end in a time zone."""
+
+    since: date
+    until: date
+    timezone: str
+    """An IANA name."""
+    start: datetime
+    """The first instant, UTC, inclusive."""
+    end: datetime
+    """The last instant, UTC, exclusive."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Calls on their way from a source into the ledger."""
+
+    calls: Sequence[Call] = ()
+    relation: str | None = None
+    """Instead of calls: a SELECT over the source's own files that yields the ledger's columns by name.
+    For sources that are columnar all the way."""
+    dropped: Sequence[tuple[int, str]] = ()
+    """(started_at, call_id) of runs that turned out not to be billable, such as an outer run whose inner run
+    carries the same usage: removed where an earlier pull had published them."""
+    watermarks: Mapping[str, int] | None = None
+    """The step is complete: what the ledger now holds per project, up to which instant (microseconds UTC).
+    None: more of the same step follows."""
+    links: Mapping[str, str] | None = None
+    """project -> the address under which its traces can be seen: `<address>/r/<trace id>`."""
+    pending: int = 0
+    """Runs that were seen but had not ended; the next pull picks them up."""
+
+
+Cell = str | int | bool | Decimal | date | datetime | tuple[Decimal | None, ...] | None
+"""A value in a table. Money is a Decimal in USD; unknown is None, never 0."""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of an answer."""
+
+    name: str
+    unit: str
+    """text, date, calls, requests, tokens, usd, share (a fraction of 1), ms, url, or series (one value a day)."""
+    derived: bool = False
+    """Follows from other figures or another window: shown to people and in JSON, left out of the CSV contract."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far the figures of an answer can be trusted. Shares are fractions of 1; None where there are no calls."""
+
+    calls: int
+    priced: Decimal | None
+    """Share of calls that have a price."""
+    tagged_usd: Decimal | None
+    """Share of dollars whose owner (the first configured dimension) is known."""
+    tagged_calls: Decimal | None
+    estimated: Decimal | None
+    """Share of calls whose token counts were estimated by the source."""
+    sampled: Decimal | None
+    """Share of calls from applications that send only a sample of their traces."""
+    complete_until: datetime | None
+    """The oldest watermark of any source and project: later data may still come."""
+    price_book: str
+    """The identity of the prices used."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """An answer: what every format writes."""
+
+    report: str
+    window: Window
+    columns: tuple[TableColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    total: Mapping[str, Cell]
+    """By column name; columns that cannot be added up are absent."""
+    trust: Trust
+    notes: tuple[str, ...] = ()
+    """What a reader must know to read the figures right, and what to do next."""
+
+
+class Engine(Protocol):
+    """Who answers the SQL, and the few words in which engines differ."""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement and return all its rows; DECIMALs as Decimal."""
+        ...
+
+    def columns(self, sql: str) -> list[tuple[str, str]]:
+        """The names and types of the columns that a SELECT would yield."""
+        ...
+
+    def keep(self, name: str, select: str) -> None:
+        """Hold the rows of a SELECT under a name, until `forget`."""
+        ...
+
+    def add(self, name: str, select: str) -> None:
+        """Append the rows of a SELECT to those that were kept."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Let go of rows that were kept."""
+        ...
+
+    def offer(self, name: str, table: object) -> None:
+        """Make an Arrow table (anything with `__arrow_c_stream__`) readable under a name, until `withdraw`."""
+        ...
+
+    def withdraw(self, name: str) -> None:
+        """Forget a table that was offered."""
+        ...
+
+    def write_parquet(self, select: str, path: str) -> None:
+        """Write the rows of a SELECT, in its order, as one Parquet file, and fsync it."""
+        ...
+
+    def column_bytes(self, paths: list[str]) -> list[tuple[str, int]]:
+        """Compressed bytes of each column over Parquet files, largest first."""
+        ...
+
+    def scan(self, paths: list[str]) -> str:
+        """SQL that reads Parquet files of one schema, with their `day=` folder as column `day`."""
+        ...
+
+    def literal(self, text: str) -> str:
+        """A text, however hostile, as an SQL literal."""
+        ...
+
+    def identifier(self, name: str) -> str:
+        """A name, however hostile, as an SQL identifier."""
+        ...
+
+    def json_text(self, column: str, key: str) -> str:
+        """The scalar under a top-level key of a JSON text, as text; NULL where it is absent."""
+        ...
+
+    def matches(self, expression: str, pattern: str) -> str:
+        """Whether a text holds a match of a regular expression."""
+        ...
+
+    def contains(self, column: str, value: str) -> str:
+        """Whether a list column holds a text; false for NULL."""
+        ...
+
+    def any_item(self, items: str, condition: Callable[[str], str]) -> str:
+        """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""
+        ...
+
+    def micros(self, column: str) -> str:
+        """Microseconds since the epoch, UTC, of a timestamp."""
+        ...
+
+    def day_number(self, column: str) -> str:
+        """Days since 1970-01-01 of a date."""
+        ...
+
+    def quantile(self, expression: str, share: str) -> str:
+        """The value that a share of the rows do not exceed: one that really occurs, never an interpolation."""
+        ...
+
+
+class Source(Protocol):
+    """A file in sources/: `read(window, **options)` yields batches. Options are its keyword-only parameters."""
+
+    def read(self, window: Window, **options: Any) -> Iterator[Batch]:
+        """Yield the calls that started within the window, in steps."""
+        ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a pull has come, for whoever waits for it."""
+
+    done_steps: int
+    steps: int
+    calls: int
+    """Calls handed over so far."""
+    requests_sent: int
+    waiting_for: str = ""
+    """Why nothing moves at the moment, such as a rate limit; empty: it moves."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `doctor` looked at."""
+
+    level: Literal["ok", "empty", "problem"]
+    what: str
+    next_step: str = ""
+    """What to do about it; empty where there is nothing to do."""
