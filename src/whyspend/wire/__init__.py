@@ -1,0 +1,1 @@
+"""A foreign record -> Call. Pure: no input, no output."""

@@ -1,0 +1,369 @@
+"""What a LangSmith run means, of any SDK's and either API's vintage: a Call, or nothing to pay for."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from whyspend.errors import InputError
+from whyspend.model import Call
+from whyspend.wire._amounts import pico
+from whyspend.wire._run import V1_SELECT, V2_SELECTS, Page, Run, read_page
+from whyspend.wire._tags import (
+    LONGEST_TEXT,
+    NODE_KEY,
+    RELEASE_KEYS,
+    SAMPLING_KEY,
+    THREAD_KEYS,
+    Plan,
+    first_text,
+    other_metadata,
+    own_tags,
+    plan,
+    process_tags,
+    short,
+)
+from whyspend.wire._usage import Usage, put_reported, put_usage
+
+__all__ = [
+    "V1_SELECT",
+    "V2_SELECTS",
+    "Ancestor",
+    "Page",
+    "Run",
+    "inherit",
+    "is_pending",
+    "outer_runs",
+    "read_page",
+    "to_ancestor",
+    "to_call",
+]
+
+_MODEL_KINDS = ("llm", "embedding")
+_USUAL_TERMS = (
+    "default",
+    "standard",
+    "auto",
+    "on_demand",
+    "standard_only",
+    "global",
+    "not_available",
+    "normal",
+)
+_SEPARATOR = " / "
+
+
+def is_pending(run: Run) -> bool:
+    """Tell whether the run goes on: its usage comes with its end, so the next pull picks it up."""
+    return run.status == "pending" or (run.ended_at is None and run.status != "error")
+
+
+def to_call(run: Run, *, source: str, project: str, dimensions: tuple[str, ...]) -> Call | None:
+    """Turn a run into a call; None for a run that is not billable by itself, or is still pending.
+
+    Raises:
+        InputError: the run has no start time, so it belongs to no day.
+    """
+    kind = run.run_type
+    if kind not in _MODEL_KINDS:
+        if not _own_cost(run):
+            return None
+        kind = "tool"
+    if run.status == "pending" or (run.ended_at is None and run.status != "error"):
+        return None
+    if run.started_at is None:
+        raise InputError(
+            f"Run {run.id} from LangSmith has no start_time. Ask for it in the select of the query."
+        )
+    found = plan(tuple(run.metadata), dimensions)
+    call = Call(
+        source=source, project=project, call_id=run.id, trace_id=run.trace_id, started_at=run.started_at
+    )
+    call.kind = kind
+    _put_story(call, run, found)
+    _put_usage(call, run, found)
+    _put_tags(call, run, dimensions, found)
+    return call
+
+
+def _put_story(call: Call, run: Run, found: Plan) -> None:
+    """Set names, times, status, thread, release and place. (Attributes cost a third of keywords of Call.)"""
+    metadata, started = run.metadata, call.started_at
+    call.name = call.call_site = short(run.name)
+    call.parent_id = run.parent_ids[-1] if run.parent_ids else None
+    call.thread_id = run.thread_id
+    call.provider = _text(metadata.get("ls_provider"))
+    call.model_requested = _text(metadata.get("ls_model_name")) or _fallback_model(run)
+    call.latency_ms = _millis(started, run.ended_at)
+    if run.first_token_at is not None:
+        call.first_token_ms = _millis(started, run.first_token_at)
+    if run.status == "error":
+        call.status = "error"
+        call.error_kind = run.error_kind
+    if found.thread and not call.thread_id:
+        call.thread_id = first_text(metadata, found.thread)
+    if found.release:
+        call.release = first_text(metadata, found.release)
+    if found.node:
+        call.call_site = _site((_text(metadata[NODE_KEY]), call.name))
+    if found.sampled:
+        call.sample_rate = _sample_rate(metadata[SAMPLING_KEY])
+
+
+def _put_tags(call: Call, run: Run, dimensions: tuple[str, ...], found: Plan) -> None:
+    metadata = run.metadata
+    call.dimensions, call.attributed = own_tags(metadata, dimensions)
+    if found.any_process and None in call.dimensions:
+        _put_process_tags(call, process_tags(metadata, dimensions, found))
+    if found.kept:
+        call.metadata = other_metadata(metadata, found.kept)
+    if run.tags:
+        call.tags = tuple(run.tags)
+        if len("".join(run.tags)) > LONGEST_TEXT:
+            call.tags = tuple([tag for tag in run.tags if len(tag) <= LONGEST_TEXT]) or None
+
+
+def _put_process_tags(call: Call, process: tuple[str | None, ...]) -> None:
+    values, origins = list(call.dimensions), list(call.attributed)
+    for at, value in enumerate(process):
+        if value and not values[at]:
+            values[at], origins[at] = value, "environment"
+    call.dimensions, call.attributed = tuple(values), tuple(origins)
+
+
+def _millis(start: int, end: int | None) -> int | None:
+    """Give a length of time; unknown where clocks disagree, or it does not fit an INTEGER (24 days)."""
+    if end is None:
+        return None
+    length = (end - start) // 1000
+    return length if 0 <= length < 2**31 else None
+
+
+def _sample_rate(value: object) -> float | None:
+    try:
+        rate = float(value) if isinstance(value, (int, float, str)) else 0.0
+    except (ValueError, OverflowError):
+        return None
+    return rate if 0 < rate <= 1 else None
+
+
+def _text(value: object) -> str | None:
+    return short(value) if type(value) is str else None
+
+
+def _fallback_model(run: Run) -> str | None:
+    metadata = run.metadata
+    return _text(metadata.get("model")) or _text(metadata.get("model_name")) or short(run.invocation_model)
+
+
+def _put_usage(call: Call, run: Run, found: Plan) -> None:
+    """Find the counts that count, and set usage, costs and price context from them.
+
+    LangSmith's own counts come first. Where they agree with the run's own usage object, that one's details
+    and total complete them: the v1 default select and the bulk export lack the details.
+    """
+    reported, source = _own_usage(run)
+    prompt, completion, total = run.prompt_tokens or 0, run.completion_tokens or 0, run.total_tokens
+    given, made = run.prompt_details, run.completion_details
+    tier = ""
+    if (prompt or completion) and not (run.rolled_up and call.kind == "tool"):
+        call.usage_source = "server"
+        if reported is None:
+            call.usage_estimated = int(call.kind == "llm" and _is_estimated(given, made))
+        elif reported.input_tokens == prompt and reported.output_tokens == completion:
+            total = total if reported.total_tokens is None else reported.total_tokens
+            given = given or reported.input_token_details
+            made = made or reported.output_token_details
+        tier = put_usage(call, prompt, completion, total, given, made, run.exclusive_cache)
+    elif reported is not None:
+        call.usage_source = source
+        tier = put_reported(call, reported, run.exclusive_cache)
+    elif call.kind != "tool":
+        call.usage_flag = "missing"
+    if run.answer is not None:
+        call.model_answered = run.answer.model
+        call.web_searches = run.answer.web_searches
+    if tier or run.answer is not None or found.context:
+        call.price_context = _price_context(tier, run, found)
+    _put_reported_cost(call, run)
+
+
+def _own_usage(run: Run) -> tuple[Usage | None, str | None]:
+    """Find the usage object that the application sent, and where.
+
+    metadata.usage_metadata first (LangChain since 1.2.4 and 0.3.82, newer wrappers, by hand), then the
+    outputs (older SDKs), where they were there to read.
+    """
+    written = run.metadata.get("usage_metadata")
+    if type(written) is Usage and written.has_counts():
+        return written, "metadata"
+    return (run.answer.usage, run.answer.usage_source) if run.answer is not None else (None, None)
+
+
+def _is_estimated(given: Mapping[str, object] | None, made: Mapping[str, object] | None) -> bool:
+    """Tell whether LangSmith estimated the counts of an LLM run that sent no usage object.
+
+    It counts with tiktoken where a run says nothing, and marks that in no field. So: yes, unless there are
+    details. tiktoken knows no kinds of tokens, while the OpenAI, Anthropic and Google integrations of every
+    vintage write some (`cache_read: 0`). Outputs are not asked for, so a run of LangChain before 1.2.4 with a
+    provider that has no details counts as estimated too: rather too little trust than too much.
+    """
+    return not given and not made
+
+
+def _put_reported_cost(call: Call, run: Run) -> None:
+    """Take the cost that LangSmith reports; where it reports none, the one that the application wrote.
+
+    On a v1 run of another kind LangSmith's figure includes the children's: only the written one is its own.
+    """
+    call.price_model_id = run.price_model_id
+    if not (run.rolled_up and call.kind == "tool"):
+        call.reported_input_cost = run.prompt_cost
+        call.reported_output_cost = run.completion_cost
+        call.reported_cost = run.total_cost
+    if call.reported_cost is None and type(written := run.metadata.get("usage_metadata")) is Usage:
+        if call.reported_input_cost is None:
+            call.reported_input_cost = pico(written.input_cost)
+        if call.reported_output_cost is None:
+            call.reported_output_cost = pico(written.output_cost)
+        call.reported_cost = pico(written.total_cost)
+
+
+def _own_cost(run: Run) -> bool:
+    """Tell whether a run that is no model call carries a cost of its own, such as a paid search.
+
+    v2 counts nothing of the children in. v1 adds them up in the parent, so there a cost is its own only if
+    the application wrote it on the run, or the run is known to have no children.
+    """
+    written = run.metadata.get("usage_metadata")
+    if isinstance(written, Usage) and (pico(written.total_cost) or 0) > 0:
+        return True
+    return (run.total_cost or 0) > 0 and not run.rolled_up
+
+
+def _price_context(tier: str, run: Run, found: Plan) -> str:
+    """Write the terms at which the call was served. Only what a response says counts: the tier in the keys of
+    the details, then the response itself; metadata only where a person wrote it."""
+    said: dict[str, object] = {}
+    if run.answer is not None:
+        answer = run.answer
+        said = {
+            "service_tier": answer.service_tier,
+            "speed": answer.speed,
+            "inference_geo": answer.inference_geo,
+        }
+    for key in found.context:
+        said[key] = said.get(key) or run.metadata[key]
+    if tier:
+        said["service_tier"] = tier
+    terms = {key: text for key, value in said.items() if (text := _term(value))}
+    if terms.get("service_tier") == "batch":
+        del terms["service_tier"]
+        terms["processing"] = "batch"
+    return ";".join(f"{key}={terms[key]}" for key in sorted(terms))
+
+
+def _term(value: object) -> str:
+    """Give a price term in lower case; empty for the usual terms and for what cannot be one."""
+    text = value.lower() if isinstance(value, str) else ""
+    fits = len(text) <= 32 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+    return text if fits and text not in _USUAL_TERMS else ""
+
+
+def outer_runs(runs: Iterable[Run]) -> set[str]:
+    """Give the ids of the runs that must not count, because an LLM run within them carries the same usage.
+
+    An LLM run around another one (a function traced as `llm` around wrap_openai), and a run of any other
+    kind that was given the token counts of the LLM runs below it. A tool that carries a cost but no tokens,
+    such as a paid search, pays for itself and counts beside the LLM runs it calls.
+    """
+    carriers = {run.id: run for run in runs if _carries_tokens(run)}
+    outer: set[str] = set()
+    for run in carriers.values():
+        if run.run_type == "llm" and not is_pending(run):
+            outer.update(parent for parent in run.parent_ids if parent in carriers)
+    return outer
+
+
+def _carries_tokens(run: Run) -> bool:
+    if (run.prompt_tokens or run.completion_tokens) and (run.run_type in _MODEL_KINDS or not run.rolled_up):
+        return True
+    written = run.metadata.get("usage_metadata")
+    if not isinstance(written, Usage) or not written.has_counts():
+        written = run.answer.usage if run.answer else None
+    return written is not None and bool(written.input_tokens or written.output_tokens)
+
+
+class Ancestor(msgspec.Struct, gc=False):
+    """What calls inherit from a run above them."""
+
+    id: str
+    name: str | None
+    parent_ids: tuple[str, ...]
+    is_root: bool
+    dimensions: tuple[str | None, ...]
+    """From its own metadata."""
+    thread_id: str | None
+    release: str | None
+    node: str | None
+    """The LangGraph node it is."""
+
+
+def to_ancestor(run: Run, dimensions: tuple[str, ...]) -> Ancestor:
+    """Keep of a run what the calls below it inherit."""
+    metadata = run.metadata
+    return Ancestor(
+        run.id,
+        short(run.name),
+        run.parent_ids,
+        not run.parent_ids,
+        own_tags(metadata, dimensions)[0],
+        run.thread_id or first_text(metadata, THREAD_KEYS),
+        first_text(metadata, RELEASE_KEYS),
+        _text(metadata.get(NODE_KEY)),
+    )
+
+
+def inherit(call: Call, parent_ids: tuple[str, ...], ancestors: Mapping[str, Ancestor]) -> None:
+    """Complete a call from the runs above it: dimensions, thread, release, root name, call site.
+
+    The nearest that knows wins. A tag of an ancestor beats the process's; the call's own beats both.
+    `parent_ids` is root first; ancestors that were not fetched are passed over.
+    """
+    above = [ancestors[key] for key in reversed(parent_ids) if key in ancestors]
+    if not above:
+        return
+    values, origins = list(call.dimensions), list(call.attributed)
+    for at, origin in enumerate(origins):
+        if origin is None or origin == "environment":
+            tagged = next((run for run in above if run.dimensions[at]), None)
+            if tagged is not None:
+                values[at], origins[at] = tagged.dimensions[at], "root" if tagged.is_root else "ancestor"
+    call.dimensions, call.attributed = tuple(values), tuple(origins)
+    call.thread_id = call.thread_id or next((run.thread_id for run in above if run.thread_id), None)
+    call.release = call.release or next((run.release for run in above if run.release), None)
+    root = above[-1] if above[-1].is_root else None
+    if root is not None:
+        call.root_name = root.name
+    call.call_site = _site((root.name if root else None, _place(call, above), call.name))
+
+
+def _place(call: Call, above: list[Ancestor]) -> str | None:
+    """Name what lies between root and call: the graph node, else the nearest run that is no LangChain
+    plumbing (RunnableSequence, RunnableLambda, ...)."""
+    site, name = call.call_site or "", call.name or ""
+    if site.endswith(_SEPARATOR + name):
+        return site.removesuffix(_SEPARATOR + name).rpartition(_SEPARATOR)[2]
+    between = [run for run in above if not run.is_root]
+    node = next((run.node for run in between if run.node), None)
+    return node or next(
+        (run.name for run in between if run.name and not run.name.startswith("Runnable")), None
+    )
+
+
+def _site(parts: tuple[str | None, ...]) -> str | None:
+    """Join what is known of a place in the code; a name that repeats the one before it adds nothing."""
+    known: list[str] = []
+    for part in parts:
+        if part and part != (known[-1] if known else None):
+            known.append(part)
+    return _SEPARATOR.join(known) or None
