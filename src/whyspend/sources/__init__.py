@@ -1,0 +1,1 @@
+"""Where calls come from. One file each: `read(window, **options)` yields batches."""
