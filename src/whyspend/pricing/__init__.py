@@ -1,0 +1,1 @@
+"""Pricing: the price book (dated tables) and the view that prices calls with it."""
