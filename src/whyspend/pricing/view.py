@@ -1,6 +1,6 @@
 """Spend: calls with their cost, as SQL. Added up first and multiplied after, or call by call: the same integers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,27 +16,19 @@ SPEND = """
 SELECT {names}, provider, model, calls, {measures}, {cost} AS cost, {priced_calls} AS priced_calls,
   {reason} AS reason
 FROM (
-  SELECT {keys}, price_key, {era} AS era, {clock} AS clock, {tier} AS tier, {gap} AS gap,
-    count(*) AS calls, {sums}
+  SELECT {keys}, price_key, {slot} AS slot, count(*) AS calls, {sums}
   FROM {calls} WHERE {where}
   GROUP BY {group}
-) cells LEFT JOIN {rates} r
-  ON r.price_key = cells.price_key AND r.era = cells.era AND r.clock = cells.clock AND r.tier = cells.tier
+) cells LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
 """
 """One row for each group of calls that share the keys and a price. cost: pico-dollars, NULL where unknown."""
 
 PRICED_CALLS = """
 SELECT {names}, provider, model, {measures}, {cost} AS cost, {reason} AS reason
-FROM (SELECT {keys}, price_key, {era} AS era, {clock} AS clock, {tier} AS tier, {gap} AS gap,
-        1 AS calls, {columns}
-      FROM {calls} WHERE {where}) cells
-LEFT JOIN {rates} r
-  ON r.price_key = cells.price_key AND r.era = cells.era AND r.clock = cells.clock AND r.tier = cells.tier
+FROM (SELECT {keys}, price_key, {slot} AS slot, 1 AS calls, {columns} FROM {calls} WHERE {where}) cells
+LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
 """
 """One row a call."""
-
-PRICED = "r.priced = 1 AND ((r.lacking | 1) & cells.gap) = 0"
-"""All that a group of calls used has a rate."""
 
 ZERO_SUM = "CAST(0 AS BIGINT)"
 
@@ -68,11 +60,8 @@ def offer(plan: Plan, engine: Engine) -> None:
         "price_key": Array(keys, DataType.utf8()),
         "provider": Array([provider for provider, _, _ in names], DataType.utf8()),
         "model": Array([model for _, model, _ in names], DataType.utf8()),
-        "era": Array([row.era for row in plan.rows], ints),
-        "clock": Array([row.clock for row in plan.rows], ints),
-        "tier": Array([row.tier for row in plan.rows], ints),
+        "slot": Array([row.slot for row in plan.rows], DataType.int32()),
         "priced": Array([int(row.rates is not None) for row in plan.rows], ints),
-        "lacking": Array([row.lacking for row in plan.rows], ints),
         "reason": Array([row.reason for row in plan.rows], DataType.utf8()),
     }
     for bucket in (*plan.buckets, CALLS):
@@ -107,14 +96,11 @@ def spend(
         name: f"CAST(sum({expression}) AS DECIMAL(38, 0))" for name, expression in _quantities(plan).items()
     }
     sums |= {name: f"sum({expression})" for name, expression in (measures or {}).items()}
-    group = [*(_grouped(expression) for expression in named.values()), "price_key", *_varying(plan)]
+    group = [_grouped(expression) for expression in (*named.values(), "price_key", plan.slot)]
     return SPEND.format(
         names=", ".join(named) or "1 AS everything",
         keys=", ".join(f"{expression} AS {name}" for name, expression in named.items()) or "1 AS everything",
-        era=plan.era,
-        clock=plan.clock,
-        tier=plan.tier,
-        gap=plan.gap,
+        slot=plan.slot,
         sums=", ".join(f"{expression} AS {name}" for name, expression in sums.items()) or "0 AS nothing",
         calls=calls,
         where=where,
@@ -136,10 +122,7 @@ def priced_calls(
     return PRICED_CALLS.format(
         names=", ".join(named),
         keys=", ".join(f"{expression} AS {name}" for name, expression in named.items()),
-        era=plan.era,
-        clock=plan.clock,
-        tier=plan.tier,
-        gap=plan.gap,
+        slot=plan.slot,
         columns=", ".join(f"{expression} AS {name}" for name, expression in quantities.items())
         or "0 AS nothing",
         calls=calls,
@@ -162,6 +145,8 @@ def _quantities(plan: Plan) -> dict[str, str]:
     if plan.basis.kind == "recorded" or plan.reported:
         names["q_reported"] = "coalesce(reported_cost, 0)"
         names["q_is_reported"] = "CASE WHEN reported_cost IS NULL THEN 0 ELSE 1 END"
+    if plan.no_usage:
+        names["q_uncounted"] = "CASE WHEN usage_source IS NULL THEN 1 ELSE 0 END"
     return names
 
 
@@ -170,24 +155,29 @@ def _cost(plan: Plan) -> str:
     if plan.basis.kind == "recorded":
         return "CASE WHEN q_is_reported > 0 THEN q_reported END"
     terms = [f"q_{bucket} * CAST(r.rate_{bucket} AS DECIMAL(38, 0))" for bucket in plan.buckets]
-    if any(row.rates and CALLS in row.rates for row in plan.rows):
-        terms.append(f"calls * CAST(r.rate_{CALLS} AS DECIMAL(38, 0))")
+    if plan.per_call:
+        terms.append(f"({_counted(plan)}) * CAST(r.rate_{CALLS} AS DECIMAL(38, 0))")
     total = " + ".join(terms) or "CAST(0 AS DECIMAL(38, 0))"
     # A run that carries no cost has no price, not a price of 0.
     own = "CASE WHEN q_is_reported > 0 THEN q_reported END"
     reported = f"WHEN cells.price_key = '{REPORTED}' THEN {own} " if plan.reported else ""
-    return f"CASE {reported}WHEN {PRICED} THEN {total} END"
+    return f"CASE {reported}WHEN r.priced = 1 AND {_counted(plan)} > 0 THEN {total} END"
 
 
 def _priced_calls(plan: Plan) -> str:
     if plan.basis.kind == "recorded":
         return "q_is_reported"
     reported = f"WHEN cells.price_key = '{REPORTED}' THEN q_is_reported " if plan.reported else ""
-    return f"CASE {reported}WHEN {PRICED} THEN calls ELSE 0 END"
+    return f"CASE {reported}WHEN r.priced = 1 THEN {_counted(plan)} ELSE 0 END"
+
+
+def _counted(plan: Plan) -> str:
+    """The calls of a group that have counts: those without have no price."""
+    return "calls - q_uncounted" if plan.no_usage else "calls"
 
 
 def _reason(plan: Plan) -> str:
-    """Why a group of calls has no price; NULL where it has one."""
+    """Why calls of a group have no price; NULL where all have one."""
     if plan.basis.kind == "recorded":
         return "CASE WHEN q_is_reported < calls THEN 'the source recorded no cost' END"
     cases = []
@@ -197,10 +187,9 @@ def _reason(plan: Plan) -> str:
             f"WHEN {own} AND q_is_reported < calls THEN 'the run carries no cost'",
             f"WHEN {own} THEN NULL",
         ]
-    cases += ["WHEN r.priced = 0 THEN r.reason", "WHEN cells.gap & 1 = 1 THEN 'no token counts'"]
-    for index, name in enumerate(plan.lacking):
-        said = f"no price is known for its {name.replace('_', ' ')}"
-        cases.append(f"WHEN (r.lacking & cells.gap & {2 << index}) <> 0 THEN '{said}'")
+    cases.append("WHEN r.priced = 0 THEN r.reason")
+    if plan.no_usage:
+        cases.append("WHEN q_uncounted > 0 THEN 'no token counts'")
     return f"CASE {' '.join(cases)} END"
 
 
@@ -209,10 +198,6 @@ def _shown(plan: Plan, zero: str) -> list[str]:
         f"{' + '.join(f'q_{part}' for part in parts if part in plan.buckets) or zero} AS {name}"
         for name, parts in SHOWN.items()
     ]
-
-
-def _varying(plan: Plan) -> Sequence[str]:
-    return [_grouped(expression) for expression in plan.keys]
 
 
 def _grouped(expression: str) -> str:

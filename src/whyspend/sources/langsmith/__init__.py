@@ -116,7 +116,9 @@ def read(
             return
         api.choose_version(server, found[0], requests_per_10s)
         now = plan.micros(datetime.now(UTC))
-        yield Batch(links={project.name: link for project in found if (link := api.shown_at(server, project))})
+        yield Batch(
+            links={project.name: link for project in found if (link := api.shown_at(server, project))}
+        )
         start, end = plan.micros(window.start), min(plan.micros(window.end), now)
         groups = _groups(found, watermarks, start, end, full)
         yield from _steps(server, groups, source, dimensions, max(1, in_flight), now, on_progress)

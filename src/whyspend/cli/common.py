@@ -1,0 +1,200 @@
+"""What commands share: where the configuration is, which days, and how an answer is written."""
+
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from inspect import signature
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import click
+from filelock import FileLock, Timeout
+
+from whyspend import registry
+from whyspend.config import find, load
+from whyspend.errors import InputError, UsageError
+from whyspend.model import Table
+from whyspend.pricing.plan import Basis
+from whyspend.workspace import Workspace
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOCK_SECONDS = 60
+"""How long an append waits for another to the same file."""
+
+
+def place_options(command: Command) -> Command:
+    """`--config` and `--ledger`."""
+    command = click.option("--ledger", help="Folder of the ledger, instead of the configured one.")(command)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="whyspend.toml; default: here or in the nearest parent.",
+    )(command)
+
+
+def window_options(command: Command) -> Command:
+    """`--since`, `--until` and `--timezone`."""
+    command = click.option("--timezone", default="", help="IANA name in which days begin and end.")(command)
+    command = click.option("--until", default="", help="Last day, inclusive. Default: today.")(command)
+    return click.option(
+        "--since", default="", help="First day: 2026-11-01, 7d, 2w, 3m, yesterday. Default: 7d (and today)."
+    )(command)
+
+
+def workspace(config: Path | None, ledger: str | None) -> Workspace:
+    """The workspace of a command; warnings of the configuration go to stderr."""
+    if config is not None and not config.is_file():
+        raise UsageError(f"There is no file {config}. Write one with: whyspend init.")
+    settings = load(config or find(Path.cwd()), os.environ)
+    for warning in settings.warnings:
+        click.echo(f"whyspend: {warning}", err=True)
+    if ledger:
+        settings = replace(settings, ledger=ledger)
+    return Workspace(settings)
+
+
+def basis(prices: str) -> Basis:
+    """What `--prices` means.
+
+    Raises:
+        UsageError: none of then, now, recorded and a day.
+    """
+    if prices in ("then", "recorded"):
+        return Basis("then" if prices == "then" else "recorded")
+    if prices == "now":
+        return Basis("at", _micros(datetime.now(UTC)))
+    try:
+        day = date.fromisoformat(prices)
+    except ValueError:
+        raise UsageError(
+            f"--prices cannot be '{prices}'. Give then, now, recorded, or a day (2026-11-01)."
+        ) from None
+    return Basis("at", _micros(datetime(day.year, day.month, day.day, tzinfo=UTC)))
+
+
+def destination(name: str, output: Path | None, append: bool) -> Path | None:
+    """Where an answer goes: a file, or stdout (None). Asked before the question is, which may take its time.
+
+    Raises:
+        UsageError: options that do not go together.
+        InputError: a path that can be no file.
+    """
+    if output == Path("-"):
+        output = None
+    if append and (name != "csv" or output is None):
+        raise UsageError("--append goes with --format csv and -o FILE.")
+    if output is None:
+        if name == "parquet" and sys.stdout.isatty():
+            raise UsageError("Parquet is not for a terminal. Give -o FILE, or send it into a pipe.")
+        return None
+    if output.is_dir():
+        raise InputError(f"Cannot write {output}: it is a folder. Give a file as -o.")
+    return output
+
+
+def write(answer: Table, name: str, output: Path | None, append: bool, engine: object) -> None:
+    """Write an answer to stdout or, whole or not at all, to a file."""
+    if output is None:
+        _render(answer, name, sys.stdout.buffer, engine, terminal=sys.stdout.isatty())
+        sys.stdout.buffer.flush()
+        return
+    body = io.BytesIO()
+    try:
+        target = output.resolve() if output.is_symlink() else output
+        if append:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(target.with_name(f".{target.name}.lock"), timeout=LOCK_SECONDS):
+                _appended(answer, name, target, body, engine)
+                _replace(target, body.getvalue())
+        else:
+            _render(answer, name, body, engine, terminal=False)
+            _replace(target, body.getvalue())
+    except Timeout:
+        raise InputError(
+            f"Another whyspend has been writing to {output} for {LOCK_SECONDS} s. Wait for it, or end it."
+        ) from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
+        why = error.strerror if isinstance(error, OSError) else "its links lead to each other"
+        raise InputError(f"Cannot write {output}: {why}. Give another path as -o.") from None
+
+
+def is_for_terminal(name: str, output: Path | None) -> bool:
+    """Whether a person will look at the answer in a terminal."""
+    return name == "text" and output is None and sys.stdout.isatty()
+
+
+def _appended(answer: Table, name: str, output: Path, body: BinaryIO, engine: object) -> None:
+    """What the file holds, and the new rows below it, under one header and with the line ends of that header."""
+    held = output.read_bytes() if output.exists() else b""
+    news = io.BytesIO()
+    _render(answer, name, news, engine, terminal=False, header=not held)
+    rows = news.getvalue()
+    if held:
+        line_end = b"\r\n" if _same_header(answer, name, held, output).endswith(b"\r") else b"\n"
+        body.write(held if held.endswith(b"\n") else held + line_end)
+        rows = rows.replace(b"\n", line_end)  # no cell holds a line end: the format escapes them
+    body.write(rows)
+
+
+def _same_header(answer: Table, name: str, held: bytes, output: Path) -> bytes:
+    """The first line of a file, which must be the header of the answer."""
+    header: bytes = registry.load("formats", name).header_line(answer)
+    line = held.split(b"\n", 1)[0]
+    first = line.rstrip(b"\r").removeprefix(b"\xef\xbb\xbf")
+    if first != header.rstrip(b"\n"):
+        raise InputError(
+            f"{output} has other columns ({first.decode('utf-8', 'replace')[:100]}). "
+            "Append with the same --by as before, or write to a new file."
+        )
+    return line
+
+
+def _render(
+    answer: Table, name: str, out: BinaryIO, engine: object, *, terminal: bool, header: bool = True
+) -> None:
+    """Call a format with those of our options that it names."""
+    formatter = registry.load("formats", name)
+    offered: dict[str, object] = {
+        "width": shutil.get_terminal_size().columns if terminal else None,
+        "color": terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        "header": header,
+        "engine": engine,
+    }
+    known = signature(formatter.write).parameters
+    formatter.write(answer, out, **{key: value for key, value in offered.items() if key in known})
+
+
+def _replace(output: Path, body: bytes) -> None:
+    """Put a file in place in one step; a device or pipe is written to."""
+    if output.exists() and not output.is_file():
+        output.write_bytes(body)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        mode = output.stat().st_mode & 0o777 if output.exists() else 0o666 & ~_umask()
+        temporary.chmod(mode)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    held = os.umask(0)
+    os.umask(held)
+    return held
+
+
+def _micros(instant: datetime) -> int:
+    return int(instant.timestamp()) * 1_000_000

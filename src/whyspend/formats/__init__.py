@@ -1,0 +1,1 @@
+"""How an answer is written: each file is `write(table, out, **options)`; `_` files are shared."""

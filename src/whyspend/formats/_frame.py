@@ -1,0 +1,52 @@
+"""What stands around the cells for people: the title, how far to trust the figures, and what to know."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from whyspend.formats._cells import in_utc, percent, visible
+from whyspend.model import Table, Trust
+
+
+def title(table: Table) -> str:
+    """The report, its days and their time zone: `report · 2026-11-15 to 2026-11-21 · Europe/Berlin`."""
+    window = table.window
+    days = f"{window.since} to {window.until}" if window.since != window.until else f"{window.since}"
+    return visible(f"{table.report} · {days} · {window.timezone}")
+
+
+def trust_line(trust: Trust) -> str:
+    """One line for who must answer for the figures: what is missing first, then how fresh, then whose prices.
+
+    `trust: 98.2 % of calls priced · owner known for 94.0 % of dollars, 91.2 % of calls · none estimated ·
+    none sampled · complete until 2026-11-21 14:00 UTC · prices genai-prices@0.2.3/3f9a`
+    """
+    known = ["no calls in this window"] if trust.calls == 0 else _shares(trust)
+    parts = [*known, _completeness(trust.complete_until), f"prices {trust.price_book or 'unknown'}"]
+    return visible("trust: " + " · ".join(parts))
+
+
+def remarks(table: Table) -> list[str]:
+    """The notes, after a word about an answer that has no rows."""
+    empty = () if table.rows else ("No rows in this window.",)
+    return [visible(note) for note in (*empty, *table.notes)]
+
+
+def _shares(trust: Trust) -> list[str]:
+    parts = ["priced calls unknown" if trust.priced is None else f"{percent(trust.priced)} of calls priced"]
+    owners = [
+        f"{percent(share)} of {what}"
+        for share, what in ((trust.tagged_usd, "dollars"), (trust.tagged_calls, "calls"))
+        if share is not None
+    ]
+    parts.append(f"owner known for {', '.join(owners)}" if owners else "owners unknown")
+    return [*parts, _doubt(trust.estimated, "estimated"), _doubt(trust.sampled, "sampled")]
+
+
+def _doubt(share: Decimal | None, what: str) -> str:
+    if share is None:
+        return f"{what} calls unknown"
+    return f"none {what}" if share == 0 else f"{percent(share)} {what}"
+
+
+def _completeness(until: datetime | None) -> str:
+    return "completeness unknown" if until is None else f"complete until {in_utc(until):%Y-%m-%d %H:%M} UTC"

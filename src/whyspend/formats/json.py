@@ -1,0 +1,75 @@
+"""JSON: every column, row and total with exact numbers, and how far to trust them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import BinaryIO
+
+from whyspend.formats._cells import plain, storable
+from whyspend.model import Cell, Table, Trust
+
+
+def write(table: Table, out: BinaryIO) -> None:
+    """Write one JSON object, UTF-8, one line a column and a row.
+
+    `{"report", "window": {"since", "until", "timezone"}, "columns": [{"name", "unit"}], "rows": [{...}],
+    "total": {...}, "trust": {...}, "notes": [...]}`. Money and shares are numbers with all their digits (a
+    reader that wants them exact must not read them as float), a series is a list of numbers, times are UTC,
+    unknown is null.
+    """
+    window = table.window
+    names = [column.name for column in table.columns]
+    total = {name: table.total[name] for name in names if name in table.total}
+    members = {
+        "report": _text(table.report),
+        "window": _object({"since": window.since, "until": window.until, "timezone": window.timezone}),
+        "columns": _lines(_object({"name": column.name, "unit": column.unit}) for column in table.columns),
+        "rows": _lines(_object(dict(zip(names, row, strict=True))) for row in table.rows),
+        "total": _object(total),
+        "trust": _object(_trust(table.trust)),
+        "notes": _lines(map(_text, table.notes)),
+    }
+    body = ",\n".join(f'  "{name}": {member}' for name, member in members.items())
+    out.write(f"{{\n{body}\n}}\n".encode())
+
+
+def _trust(trust: Trust) -> dict[str, Cell]:
+    return {
+        "calls": trust.calls,
+        "priced": trust.priced,
+        "tagged_usd": trust.tagged_usd,
+        "tagged_calls": trust.tagged_calls,
+        "estimated": trust.estimated,
+        "sampled": trust.sampled,
+        "complete_until": trust.complete_until,
+        "price_book": trust.price_book,
+    }
+
+
+def _lines(items: Iterable[str]) -> str:
+    lines = ",\n".join(f"    {item}" for item in items)
+    return f"[\n{lines}\n  ]" if lines else "[]"
+
+
+def _object(values: Mapping[str, Cell]) -> str:
+    return "{" + ", ".join(f"{_text(name)}: {_value(value)}" for name, value in values.items()) + "}"
+
+
+def _value(value: Cell) -> str:
+    match value:
+        case None:
+            return "null"
+        case tuple():
+            return "[" + ", ".join(map(_value, value)) + "]"
+        case str() | date():
+            return _text(plain(value))
+        case _:
+            return plain(value)
+
+
+def _text(text: str) -> str:
+    r"""A JSON string that keeps every character, those that act on a terminal as `\uXXXX`."""
+    quoted = json.dumps(storable(text), ensure_ascii=False)
+    if quoted.isprintable():
+        return quoted
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in quoted)

@@ -1,0 +1,79 @@
+"""Markdown: a GitHub table for a pull request, an issue or a chat."""
+
+import re
+from typing import BinaryIO
+
+from whyspend.formats._cells import NUMBER_UNITS, display, total_row, visible
+from whyspend.formats._frame import remarks, title, trust_line
+from whyspend.model import Cell, Table, TableColumn
+
+# An underscore within a word and a dollar sign before a digit mean nothing in GitHub's Markdown.
+_MARKUP = re.compile(r"[\\`*~\[\]<>&|]|(?<![^\W_])_|_(?![^\W_])")
+_FORMULA = re.compile(r"\$(?!\d)")
+# Begins a list, a heading or a rule, where a line begins with it.
+_BLOCK = re.compile(r"^(\d*)([-+#=.)])")
+# A renderer makes links and notifies people from these by itself; an escape does not stop it, a comment does.
+_REFERENCE = re.compile(r"([@#]|:(?=//)|(?<=www)\.|GH-)(?=[\w/])", re.IGNORECASE)
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$'()*+,;=%&-]+")
+
+
+def write(table: Table, out: BinaryIO) -> None:
+    """Write the title, the table with its total in bold, the trust line and the notes; UTF-8.
+
+    Cells read as in text: money and shares are rounded for people (`money`, `percent` in `_cells`).
+    Names stand as code, where nothing in them is markup, a link or a mention.
+    """
+    lines = [f"**{_prose(title(table))}**", "", *_table_lines(table), "", _prose(trust_line(table.trust))]
+    if notes := remarks(table):
+        lines += ["", *(f"- {_line_of_prose(note)}" for note in notes)]
+    out.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _table_lines(table: Table) -> list[str]:
+    columns = table.columns
+    lines = [
+        _line([_prose(visible(column.name)) for column in columns]),
+        _line(["---:" if column.unit in NUMBER_UNITS else "---" for column in columns]),
+        *(
+            _line([_cell(column, value) for column, value in zip(columns, row, strict=True)])
+            for row in table.rows
+        ),
+    ]
+    if total := total_row(table, _cell):
+        lines.append(_line([f"**{cell}**" if cell else "" for cell in total]))
+    return lines
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(column: TableColumn, value: Cell) -> str:
+    shown = display(column, value)
+    if column.unit == "url" and _PLAIN_URL.fullmatch(shown):
+        return f"<{shown}>"
+    if not shown or not isinstance(value, str | tuple):
+        return shown
+    # A pipe behind a backslash has no spelling in a code span of a table.
+    return _prose(shown) if "\\|" in shown else _code(shown)
+
+
+def _code(text: str) -> str:
+    """Text as a code span of a table: only its own fence and the pipe mean anything there."""
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    ends = {text[0], text[-1]}
+    pad = " " if "`" in ends or (ends == {" "} and text.strip()) else ""
+    safe = text.replace("|", "\\|")
+    return f"{fence}{pad}{safe}{pad}{fence}"
+
+
+def _prose(text: str) -> str:
+    """Text that reads as it is: no markup, no HTML, no link, no mention."""
+    escaped = _FORMULA.sub("&#36;", _MARKUP.sub(r"\\\g<0>", text))
+    return _REFERENCE.sub(r"\1<!-- -->", escaped)
+
+
+def _line_of_prose(text: str) -> str:
+    return _BLOCK.sub(r"\1\\\2", _prose(text.strip()))

@@ -1,0 +1,60 @@
+"""What the ledger works out itself about each call: its price key and whether it opens its request.
+
+Requests are a SUM over calls, never a distinct count over all rows: the first call of a trace carries
+request_root = 1. Example: a trace with calls at 10:00 (gpt-4o), 10:01 (gpt-4o-mini), 10:02 (gpt-4o) has
+request_root 1, 0, 0 and model_root 1, 1, 0: one request in all; one that used gpt-4o, one that used gpt-4o-mini.
+A trace that runs past midnight counts on the day it began: its calls of the next day carry 0.
+
+Limits, so that no commit has to read the whole ledger: only the day before is looked at, so a trace that pauses for
+a whole UTC day counts once more when it goes on; and request_mixed compares the calls of one UTC day.
+"""
+
+from collections.abc import Sequence
+
+from whyspend.model import Engine
+
+REPORTED = "(reported)"
+"""The price key of calls that carry their own cost and are priced by it: tool runs."""
+
+MODEL = "coalesce(model_answered, model_requested)"
+"""The answered model beats the requested one where both are known."""
+
+GROUPED_MODEL = f"CASE WHEN kind = 'tool' THEN '' ELSE coalesce({MODEL}, '') END"
+"""What requests by model are counted by: a tool run is no request to a model, whatever it names."""
+
+PRICE_KEY = f"""CASE WHEN kind = 'tool' THEN '{REPORTED}'
+  ELSE replace(coalesce(provider, ''), '|', '/') || '|' || coalesce({MODEL}, '') || '|' ||
+    replace(price_context, '|', '/') END"""
+"""`provider|model|context`. The first and the last bar part it, for only the model may hold one."""
+
+FLAGGED = """
+WITH opening AS (
+  SELECT min({{'at': started_at, 'id': call_id}}).id AS call_id FROM {calls}
+  WHERE trace_id NOT IN (SELECT trace_id FROM {before}) GROUP BY trace_id),
+opening_model AS (
+  SELECT min({{'at': started_at, 'id': call_id}}).id AS call_id FROM {calls}
+  WHERE (trace_id, {model}) NOT IN (SELECT (trace_id, {model}) FROM {before})
+  GROUP BY trace_id, {model}),
+mixed AS (SELECT trace_id FROM {calls} GROUP BY trace_id HAVING {mixed})
+SELECT * REPLACE (
+  CAST(call_id IN (SELECT call_id FROM opening) AS TINYINT) AS request_root,
+  CAST(call_id IN (SELECT call_id FROM opening_model) AS TINYINT) AS model_root,
+  CAST(trace_id IN (SELECT trace_id FROM mixed) AS TINYINT) AS request_mixed)
+FROM {calls}
+"""
+
+NO_TRACES = "(SELECT '' AS trace_id, '' AS kind, '' AS model_answered, '' AS model_requested WHERE false)"
+
+
+def flagged(engine: Engine, calls: str, before: str, dimensions: Sequence[str]) -> str:
+    """SQL of one day's calls with their flags set.
+
+    Args:
+        engine: whose identifiers to use.
+        calls: a relation: all calls of one source and day.
+        before: a relation with the traces of the day before.
+        dimensions: those that have columns.
+    """
+    owners = ["project", *(f"coalesce({engine.identifier(name)}, '')" for name in dimensions)]
+    mixed = " OR ".join(f"min({owner}) <> max({owner})" for owner in owners)
+    return FLAGGED.format(calls=calls, before=before, model=GROUPED_MODEL, mixed=mixed)

@@ -1,0 +1,160 @@
+"""The stages joined: pull brings calls in, ask answers questions. The only place where stages meet."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from whyspend import registry
+from whyspend.attribution import expressions
+from whyspend.config import Config
+from whyspend.errors import ConfigError
+from whyspend.ledger import Ledger, Published, Writer
+from whyspend.model import Batch, Engine, Progress, Table, Window
+from whyspend.pricing import book
+from whyspend.pricing.plan import Basis
+from whyspend.workspace.data import Data
+from whyspend.workspace.windows import window
+
+PUBLISH_AT = 50_000
+"""Calls held in memory (as Arrow, about 500 bytes each) before they are published within a step."""
+
+PULL_MEMORY = "400MB"
+"""What the engine may use while it merges a day; a larger day spills to a temporary folder."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull has published so far."""
+
+    source: str
+    calls: int = 0
+    """New, or changed."""
+    removed: int = 0
+    pending: int = 0
+    """Runs that had not ended; the next pull picks them up."""
+    seen: int = 0
+    """Calls that the source handed over."""
+    complete: bool = False
+
+
+@dataclass
+class Workspace:
+    """A configuration, its ledger, its prices, and an engine to ask."""
+
+    config: Config
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    memory_limit: str = ""
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger that is configured."""
+        if "://" in self.config.ledger:
+            raise ConfigError(
+                f"The ledger {self.config.ledger} is an address; this version keeps ledgers in folders. "
+                "Give a folder as `ledger`."
+            )
+        if re.search("[\ud800-\udfff]", self.config.ledger):
+            raise ConfigError(
+                f"The name of the ledger {self.config.ledger!a} is not UTF-8. Give a folder with another name."
+            )
+        return Ledger(Path(self.config.ledger))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, opened on first use."""
+        opened: Engine = registry.load("engines", "duckdb").connect(memory_limit=self.memory_limit)
+        return opened
+
+    def window(self, since: str = "", until: str = "", timezone: str = "") -> Window:
+        """The days that a question is about; the configured time zone unless another is given."""
+        return window(since, until, timezone or self.config.timezone, self.now)
+
+    def pull(
+        self,
+        name: str,
+        asked: Window,
+        *,
+        full: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Iterator[Pulled]:
+        """Bring in the calls of a source, step by step; each step is published whole before it is reported.
+
+        Args:
+            name: a configured source.
+            asked: the days.
+            full: read everything of these days again, whatever the ledger holds.
+            on_progress: told how far the source has come.
+        """
+        source = self.config.source(name)
+        held = self.ledger.snapshot().manifest.watermarks.get(name, {})
+        engine = registry.load("engines", "duckdb").connect(memory_limit=PULL_MEMORY)
+        try:
+            writer = self.ledger.writer(engine, name, self.config.dimensions, replace_damaged=full, asked=asked)
+            batches: Iterator[Batch] = registry.load("sources", source.type).read(
+                asked,
+                source=name,
+                dimensions=self.config.dimensions,
+                watermarks=held,
+                full=full,
+                on_progress=on_progress or _ignore,
+                **source.options,
+            )
+            yield from _publishing(Pulled(name), batches, writer)
+        finally:
+            engine.close()
+
+    def ask(
+        self,
+        report: str,
+        asked: Window,
+        *,
+        where: Sequence[str] = (),
+        basis: Basis | None = None,
+        for_terminal: bool = False,
+        **options: Any,
+    ) -> Table:
+        """Answer a question. `options` are those that the report's `run` names."""
+        data = Data(
+            engine=self.engine,
+            window=asked,
+            snapshot=self.ledger.snapshot(),
+            attribution=self.attribution,
+            book=book.load(),
+            basis=basis or Basis(),
+            where=tuple(where),
+            for_terminal=for_terminal,
+        )
+        answer: Table = registry.load("reports", report).run(data, **options)
+        return answer
+
+    @cached_property
+    def attribution(self) -> Mapping[str, str]:
+        """SQL of the value of each dimension over a ledger row, rules and aliases included."""
+        config = self.config
+        found = expressions(config.dimensions, config.attribution, config.aliases, self.engine)
+        return {dimension: value for dimension, (value, _) in found.items()}
+
+
+def _publishing(done: Pulled, batches: Iterator[Batch], writer: Writer) -> Iterator[Pulled]:
+    """Publish each step when it is whole, and a large one in parts."""
+    for batch in batches:
+        writer.add(batch)
+        done = replace(done, pending=done.pending + batch.pending)
+        if batch.watermarks is not None or writer.waiting >= PUBLISH_AT:
+            done = _with(done, writer.commit(batch.watermarks))
+            yield done
+    yield replace(_with(done, writer.commit()), complete=True)
+
+
+def _with(done: Pulled, news: Published) -> Pulled:
+    return replace(
+        done, calls=done.calls + news.calls, removed=done.removed + news.removed, seen=done.seen + news.seen
+    )
+
+
+def _ignore(_: Progress) -> None:
+    return None

@@ -1,0 +1,353 @@
+"""What a report asks of the ledger: calls with owner and price, added up by keys, for one window."""
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from whyspend.errors import UsageError
+from whyspend.ledger import Extent, Snapshot
+from whyspend.model import Cell, Engine, Trust, Window
+from whyspend.pricing import view
+from whyspend.pricing.book import Book
+from whyspend.pricing.plan import TOOLS, Basis, Plan, Span, Use, plan
+from whyspend.workspace.keys import FIGURES, METADATA, MODEL, PROVIDER, Cuts, Key, Keys, shown
+from whyspend.workspace.windows import before
+
+ANSWER = "answer"
+"""The kept table of calls added up for the question at hand."""
+
+TRUST = """
+SELECT coalesce(sum(calls), 0), coalesce(sum(priced_calls), 0), coalesce(sum(cost), 0),
+  coalesce(sum(cost) FILTER (WHERE {tagged}), 0), coalesce(sum(calls) FILTER (WHERE {tagged}), 0),
+  coalesce(sum(estimated), 0), coalesce(sum(sampled), 0)
+FROM answer WHERE period = 0
+"""
+
+UNPRICED = """
+SELECT coalesce(reason, ''), coalesce(provider, ''), coalesce(model, ''), sum(calls - priced_calls) AS unpriced,
+  sum(input_tokens + output_tokens) FILTER (WHERE priced_calls = 0)
+FROM answer WHERE period = 0
+GROUP BY 1, 2, 3 HAVING sum(calls - priced_calls) > 0 ORDER BY unpriced DESC, 2, 3, 1
+"""
+
+UNPRICED_BEFORE = "SELECT coalesce(sum(calls - priced_calls), 0) FROM answer WHERE period = 1"
+
+NOTES_SHOWN = 5
+
+DISTINCT_REQUESTS = """
+SELECT {keys}, count(DISTINCT trace_id) FROM (SELECT {expressions}, trace_id FROM {calls} WHERE {where}) GROUP BY ALL
+"""
+
+
+@dataclass
+class Data:
+    """One question's view of the ledger. Reports get it as their first argument."""
+
+    engine: Engine
+    window: Window
+    snapshot: Snapshot
+    attribution: Mapping[str, str]
+    """dimension -> SQL of its value over a ledger row, rules and aliases included."""
+    book: Book
+    basis: Basis
+    where: tuple[str, ...] = ()
+    for_terminal: bool = False
+    """A person looks at it: worth a sparkline."""
+    only: Extent | None = None
+    """One UTC day of the window (see `days`)."""
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The configured dimensions; the first is the owner that trust speaks of."""
+        return tuple(self.attribution)
+
+    def key(self, name: str) -> Key:
+        """What a name groups by.
+
+        Raises:
+            UsageError: nothing, or something that has the name of another column of the answer.
+        """
+        if name.casefold() in FIGURES and not self._keys.is_known(name):
+            raise UsageError(
+                f"Cannot group by '{name}': the answer has a column of that name. "
+                f"If it is a metadata key, write {METADATA}{name}."
+            )
+        return self._keys.key(name)
+
+    def label(self, key: Key, value: object) -> Cell:
+        """The value of a key as people read it."""
+        return shown(key, value, self.window.timezone, self.dimensions)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run SQL over what this object keeps."""
+        return self.engine.rows(sql)
+
+    # Added up
+
+    def added_up(self, by: Sequence[Key], *, compare: bool = False) -> str:
+        """Keep the calls of the window added up by keys and price; returns the table's name.
+
+        With `compare`, the same number of days before are there too, as period = 1.
+        Columns: one for each key (see Key.column), period, provider, model, calls, requests (see
+        `distinct_requests`), begun (requests that began in the row), tokens as in view.SHOWN, cost (pico-dollars,
+        NULL where unknown), priced_calls, reason, estimated, sampled, and tagged unless the owner is a key.
+        """
+        extent = self._extent(compare)
+        conditions = [test for test, _ in self._conditions]
+        keys = {key.column: key.expression for key in by if key.expression}
+        keys["period"] = self._period() if compare else "0"
+        owner = self.key(self.dimensions[0])
+        if owner.column not in keys:
+            keys["tagged"] = f"CASE WHEN {owner.expression} IS NULL THEN 0 ELSE 1 END"
+        relation = view.spend(
+            self._plan,
+            self.engine,
+            extent.relation(self.engine, self.dimensions),
+            keys,
+            where=" AND ".join(conditions) or "true",
+            measures=self._measures(by, extent),
+        )
+        self.engine.keep(ANSWER, relation)
+        return ANSWER
+
+    def distinct_requests(self, by: Sequence[Key]) -> dict[tuple[Any, ...], int]:
+        """How many requests each row of the kept answer has beyond its sum of `requests`, by the row's keys.
+
+        Empty where the keys do not cut through requests. Where they cut by model only, the sum counts all but the
+        traces whose calls disagree on an owner; these are counted here. Where they cut in any other way (by name,
+        by a metadata key), the sum is 0 and all are counted here.
+        """
+        cuts = self._cuts(by)
+        extent = self._extent(compare=False)
+        if cuts == "no" or (cuts == "by model" and "request_mixed" not in extent.used):
+            return {}
+        where = [test for test, _ in self._conditions]
+        if cuts == "by model":
+            where.append("request_mixed <> 0")
+        names = [key.column for key in by] or ["everything"]
+        expressions = [_direct(key) for key in by] or ["1"]
+        found = self.engine.rows(
+            DISTINCT_REQUESTS.format(
+                keys=", ".join(names),
+                expressions=", ".join(f"{e} AS {name}" for e, name in zip(expressions, names, strict=True)),
+                calls=extent.relation(self.engine, self.dimensions),
+                where=" AND ".join(where) or "true",
+            )
+        )
+        return {tuple(row[: len(by)]): row[-1] for row in found}
+
+    def overlap(self, by: Sequence[Key]) -> bool:
+        """Whether one request can count in several rows."""
+        return any(key.cuts in ("by model", "yes") for key in by)
+
+    def days(self) -> "list[Data]":
+        """The same question for each UTC day that has calls, in order: for work that must not hold all at once."""
+        self._plan, self._conditions  # noqa: B018  made once, before the copies
+        parts = []
+        for extent in self._extent(compare=False).days():
+            part = copy(self)  # with the plan and the conditions, which are the same for every day
+            part.only = extent
+            parts.append(part)
+        return parts
+
+    def traces(self) -> str:
+        """SQL of all calls of the days, whatever the filter: for the traces that they belong to."""
+        return self._extent(compare=False).relation(self.engine, self.dimensions)
+
+    def expression(self, key: Key) -> str:
+        """The SQL of a key over a single call."""
+        return _direct(key)
+
+    def link(self, source: str, project: str, trace: str) -> str | None:
+        """Where LangSmith shows a trace; None where the source did not say."""
+        prefix = self.snapshot.manifest.links.get(source, {}).get(project)
+        return f"{prefix}/r/{quote(trace)}?trace_id={quote(trace)}" if prefix else None
+
+    def priced_calls(self, columns: Mapping[str, str]) -> str:
+        """SQL of single calls with their cost."""
+        return view.priced_calls(
+            self._plan,
+            self.engine,
+            self._extent(compare=False).relation(self.engine, self.dimensions),
+            columns,
+            where=" AND ".join(test for test, _ in self._conditions) or "true",
+        )
+
+    # Trust
+
+    def trust(self) -> Trust:
+        """How far the figures of the kept answer can be trusted."""
+        names = {name for name, _ in self.engine.columns(f"SELECT * FROM {ANSWER}")}
+        tagged = "tagged = 1" if "tagged" in names else f"{self.key(self.dimensions[0]).column} IS NOT NULL"
+        ((calls, priced, cost, owned_cost, owned, estimated, sampled),) = self.engine.rows(
+            TRUST.format(tagged=tagged)
+        )
+        return Trust(
+            calls=int(calls),
+            priced=_share(priced, calls),
+            tagged_usd=_share(owned_cost, cost),
+            tagged_calls=_share(owned, calls),
+            estimated=_share(estimated, calls),
+            sampled=_share(sampled, calls),
+            complete_until=self._complete_until(),
+            price_book=self._price_book(),
+        )
+
+    def unpriced_notes(self) -> tuple[str, ...]:
+        """One line for each cause of unpriced calls in the kept answer, most calls first."""
+        lines = []
+        for reason, provider, model, calls, tokens in self.engine.rows(UNPRICED):
+            name = f"{provider}/{model}" if provider and model else model or provider or "no model name"
+            size = f" with {int(tokens):,} tokens" if tokens else ""
+            what = "tool runs" if provider == TOOLS else name
+            lines.append(f"Unpriced: {_counted(calls, 'call')}{size}, {what}: {reason}.")
+        kept = lines[:NOTES_SHOWN]
+        more = len(lines) - len(kept)
+        return (*kept, f"Unpriced: {more} more models or reasons.") if more else tuple(kept)
+
+    def change_notes(self) -> tuple[str, ...]:
+        """What the kept answer's comparison leaves out."""
+        ((calls,),) = self.engine.rows(UNPRICED_BEFORE)
+        days = f"{self.earlier.since} to {self.earlier.until}"
+        return (
+            (f"The change leaves out {_counted(calls, 'call')} of {days} without a price.",) if calls else ()
+        )
+
+    def empty_notes(self, calls: int) -> tuple[str, ...]:
+        """Why there is nothing to see, and what to do."""
+        if calls:
+            return ()
+        span = self.snapshot.span
+        if span is None:
+            return ("The ledger is empty. Bring calls in: whyspend pull. Or see an example: whyspend demo.",)
+        first, last = (instant.date() for instant in span)
+        if self.where and self._extent(compare=False).files:
+            names = [re.split("!?=", text)[0].strip() for text in self.where]
+            hints = [self._keys.nearest(name) for name in names if not self._keys.is_known(name)]
+            return (f"No call of these days matches {' and '.join(self.where)}.{''.join(hints)}",)
+        week = f"--since {max(first, last - timedelta(6))} --until {last}"
+        return (f"No calls in these days. The ledger holds {first} to {last}: {week}.",)
+
+    @property
+    def held_since(self) -> datetime | None:
+        """How far back the ledger reaches, UTC: the earliest `from:` watermark, else the first call."""
+        marks = [
+            mark
+            for source in self.snapshot.manifest.watermarks.values()
+            for key, mark in source.items()
+            if key.startswith("from:")
+        ]
+        if marks:
+            return datetime.fromtimestamp(min(marks) / 1_000_000, UTC)
+        return self.snapshot.span[0] if self.snapshot.span else None
+
+    @property
+    def earlier(self) -> Window:
+        """The window of the same length just before."""
+        return before(self.window)
+
+    def absent_notes(self, key: Key) -> tuple[str, ...]:
+        """What to say of a key that no call has: a metadata key may be misspelled."""
+        if self._keys.is_known(key.name):
+            return ()
+        return (
+            f"No call of these days carries the metadata key '{key.name}'.{self._keys.nearest(key.name)}",
+        )
+
+    def day_number(self, day: date) -> int:
+        """Days since 1970-01-01: the value of the key `day`."""
+        return (day - date(1970, 1, 1)).days
+
+    def _price_book(self) -> str:
+        if self.basis.kind == "recorded":
+            return "as recorded by the source"
+        if self.basis.kind == "at":
+            return f"{self.book.id} as of {datetime.fromtimestamp(self.basis.at // 1_000_000, UTC):%Y-%m-%d}"
+        return self.book.id
+
+    def _complete_until(self) -> datetime | None:
+        marks = [
+            mark
+            for source in self.snapshot.manifest.watermarks.values()
+            for key, mark in source.items()
+            if key.startswith("upto:")
+        ]
+        return datetime.fromtimestamp(min(marks) / 1_000_000, UTC) if marks else None
+
+    # Parts of the question
+
+    @cached_property
+    def _keys(self) -> Keys:
+        return Keys(self.engine, self.attribution, self.window)
+
+    @cached_property
+    def _whole(self) -> Extent:
+        return self.snapshot.between(before(self.window).start, self.window.end)
+
+    def _extent(self, compare: bool) -> Extent:
+        if self.only is not None:
+            return self.only
+        return self._whole if compare else self.snapshot.between(self.window.start, self.window.end)
+
+    @cached_property
+    def _conditions(self) -> list[tuple[str, Cuts]]:
+        return [self._keys.condition(text, self._whole.price_keys) for text in self.where]
+
+    @cached_property
+    def _plan(self) -> Plan:
+        """Prices for the window and the days before it, offered to the engine."""
+        extent = self._whole
+        uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
+        span = Span(extent.start, extent.end, uses, "no_usage" in extent.used)
+        made = plan(self.book, span, self.basis, self.engine)
+        view.offer(made, self.engine)
+        return made
+
+    def _period(self) -> str:
+        start = self.window.start
+        if start == start.replace(hour=0, minute=0, second=0, microsecond=0):
+            day = (start - datetime(1970, 1, 1, tzinfo=UTC)).days
+            return f"CASE WHEN {self.engine.day_number('day')} < {day} THEN 1 ELSE 0 END"
+        instant = int(start.timestamp()) * 1_000_000
+        return f"CASE WHEN {self.engine.micros('started_at')} < {instant} THEN 1 ELSE 0 END"
+
+    def _measures(self, by: Sequence[Key], extent: Extent) -> dict[str, str]:
+        mixed = "request_mixed" in extent.used
+        requests = {
+            "no": "request_root",
+            "by model": "model_root * (1 - request_mixed)" if mixed else "model_root",
+            "yes": "0",
+        }[self._cuts(by)]
+        return {
+            "requests": requests,
+            "begun": "request_root",
+            "estimated": "usage_estimated" if "usage_estimated" in extent.used else "0",
+            "sampled": "CASE WHEN sample_rate < 1 THEN 1 ELSE 0 END" if "sampled" in extent.used else "0",
+        }
+
+    def _cuts(self, by: Sequence[Key]) -> Cuts:
+        every = {key.cuts for key in by} | {cuts for _, cuts in self._conditions}
+        # A filter by one model is as a row by model; a pattern may take several models together.
+        if any(cuts == "by model" for _, cuts in self._conditions):
+            every.add("yes")
+        if "yes" in every or {"by model", "by rule"} <= every:
+            return "yes"
+        return "by model" if "by model" in every else "no"
+
+
+def _counted(number: Any, noun: str) -> str:
+    return f"{int(number):,} {noun}{'' if number == 1 else 's'}"
+
+
+def _direct(key: Key) -> str:
+    return {"model": MODEL, "provider": PROVIDER}.get(key.name, key.expression)
+
+
+def _share(part: Any, whole: Any) -> Decimal | None:
+    return round(Decimal(part) / Decimal(whole), 12) if whole else None

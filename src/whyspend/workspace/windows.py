@@ -1,0 +1,134 @@
+"""From `--since 7d` to a Window: whole days in a time zone, half-open UTC instants inside."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from whyspend.errors import UsageError, nearest
+from whyspend.model import Window
+
+EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
+"""No call of a model lies outside, and the days before and after can still be reckoned with."""
+
+_AGO = re.compile(r"(\d{1,5})([dwm])")
+_DAYS = {"d": 1, "w": 7}
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(
+            f"There is no time zone '{name}'.{nearest(name, available_timezones())} "
+            "Give an IANA name such as Europe/Berlin."
+        ) from None
+
+
+def window(since: str, until: str, timezone: str, now: datetime) -> Window:
+    """The days that a question is about.
+
+    Args:
+        since: the first day: `2026-11-01`, `7d` (7 whole days and today), `2w`, `3m`, `today`, `yesterday`;
+            empty: `7d`.
+        until: the last day, inclusive, in the same forms; empty: today.
+        timezone: IANA name in which the days begin and end.
+        now: the present instant, with its zone.
+
+    Raises:
+        UsageError: a form that is not known, days in the wrong order, or far from any that can hold calls.
+    """
+    tz = zone(timezone)
+    today = now.astimezone(tz).date()
+    last = _day(until, today, "--until") if until else today
+    first = _day(since, today, "--since") if since else today - timedelta(days=7)
+    if since == "" and until:
+        first = last - timedelta(days=7)
+    if first > last:
+        raise UsageError(f"--since {first} is after --until {last}. Give the earlier day as --since.")
+    if first < EARLIEST or last > LATEST:
+        raise UsageError(
+            f"The days {first} to {last} are not between {EARLIEST} and {LATEST}. Give others as --since and --until."
+        )
+    return of_days(first, last, timezone)
+
+
+def of_days(first: date, last: date, timezone: str) -> Window:
+    """The window of the days [first, last]."""
+    tz = zone(timezone)
+    start = datetime.combine(first, time(), tz).astimezone(UTC)
+    end = datetime.combine(last + timedelta(days=1), time(), tz).astimezone(UTC)
+    return Window(first, last, timezone, start, end)
+
+
+def before(asked: Window) -> Window:
+    """The window of the same number of days just before."""
+    days = (asked.until - asked.since).days + 1
+    return of_days(asked.since - timedelta(days=days), asked.since - timedelta(days=1), asked.timezone)
+
+
+def offsets(timezone: str, start: datetime, end: datetime) -> list[tuple[int, int]]:
+    """How far local time is ahead of UTC: (from this instant on, by so much), both in microseconds.
+
+    The first entry holds from the start. Europe/Berlin over October 2026:
+    [(…, 7_200_000_000), (2026-10-25 01:00 UTC, 3_600_000_000)].
+    """
+    tz = zone(timezone)
+    found: list[tuple[int, int]] = []
+    instant = start
+    while instant < end or not found:
+        offset = _offset(instant, tz)
+        if not found or found[-1][1] != offset:
+            found.append((_micros(_change(instant, tz) if found else instant), offset))
+        instant += timedelta(hours=6)
+    return found
+
+
+def _change(instant: datetime, tz: ZoneInfo) -> datetime:
+    """The instant within the 6 hours before at which the offset became what it is now."""
+    new = _offset(instant, tz)
+    low, high = instant - timedelta(hours=6), instant
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        low, high = (low, middle) if _offset(middle, tz) == new else (middle, high)
+    return high.replace(microsecond=0)
+
+
+def _offset(instant: datetime, tz: ZoneInfo) -> int:
+    ahead = instant.astimezone(tz).utcoffset() or timedelta()
+    return round(ahead.total_seconds()) * 1_000_000
+
+
+def _micros(instant: datetime) -> int:
+    return round(instant.timestamp()) * 1_000_000
+
+
+def _day(text: str, today: date, option: str) -> date:
+    if text == "today":
+        return today
+    if text == "yesterday":
+        return today - timedelta(days=1)
+    if match := _AGO.fullmatch(text):
+        count, unit = int(match[1]), match[2]
+        try:
+            return _months_ago(today, count) if unit == "m" else today - timedelta(days=count * _DAYS[unit])
+        except (OverflowError, ValueError):
+            raise UsageError(f"{option} {text} lies before the year 1. Give a smaller number.") from None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} cannot be '{text}'. Give a day (2026-11-01), a number of days, weeks or months (7d, 2w, 3m), "
+            "today or yesterday."
+        ) from None
+
+
+def _months_ago(day: date, count: int) -> date:
+    month = day.year * 12 + day.month - 1 - count
+    first = date(month // 12, month % 12 + 1, 1)
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return first.replace(day=min(day.day, (following - timedelta(days=1)).day))

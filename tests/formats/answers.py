@@ -1,0 +1,110 @@
+"""Answers to write: one ordinary and ugly, and how tests have them written."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from whyspend import registry
+from whyspend.model import Cell, Table, TableColumn, Trust, Window
+
+WINDOW = Window(
+    since=date(2026, 11, 15),
+    until=date(2026, 11, 21),
+    timezone="Europe/Berlin",
+    start=datetime(2026, 11, 14, 23, tzinfo=UTC),
+    end=datetime(2026, 11, 21, 23, tzinfo=UTC),
+)
+
+TRUST = Trust(
+    calls=17_263,
+    priced=Decimal("0.98204"),
+    tagged_usd=Decimal("0.94"),
+    tagged_calls=Decimal("0.9121"),
+    estimated=Decimal("0.003"),
+    sampled=Decimal(0),
+    complete_until=datetime(2026, 11, 21, 14, 0, tzinfo=UTC),
+    price_book="genai-prices@0.2.3/3f9a",
+)
+
+NO_CALLS = Trust(0, None, None, None, None, None, None, "genai-prices@0.2.3/3f9a")
+
+COLUMNS = (
+    TableColumn("feature", "text"),
+    TableColumn("env", "text"),
+    TableColumn("user_tier", "text"),
+    TableColumn("calls", "calls"),
+    TableColumn("requests", "requests"),
+    TableColumn("input_tokens", "tokens"),
+    TableColumn("cache_read_tokens", "tokens"),
+    TableColumn("cache_write_tokens", "tokens"),
+    TableColumn("output_tokens", "tokens"),
+    TableColumn("reasoning_tokens", "tokens"),
+    TableColumn("cost_usd", "usd"),
+    TableColumn("unpriced_calls", "calls"),
+    TableColumn("share", "share", derived=True),
+    TableColumn("change_usd", "usd", derived=True),
+    TableColumn("daily", "series", derived=True),
+)
+
+
+def _series(*days: str | None) -> tuple[Decimal | None, ...]:
+    return tuple(None if day is None else Decimal(day) for day in days)
+
+
+# fmt: off
+ROWS: tuple[tuple[Cell, ...], ...] = (
+    ("rag-search", "production", "pro", 12_345, 4_100, 123_456_789, 98_765_432, 1_234_567, 2_345_678, 345_678,
+     Decimal("1234.565000000001"), 0, Decimal("0.997134"), Decimal("210.5"),
+     _series("10", "50", "0", "100", "0.000001", "99.9", "25")),
+    ("=HYPERLINK(\"http://evil.example\",\"click\")", "a|b`c", "<img src=x onerror=alert(1)>", 4_000, 1_000,
+     8_000_000, 0, 0, 90_000, 0, Decimal("3.5"), 0, Decimal("0.00282"), Decimal("-1.25"),
+     _series("0", "0", "0", "0", "0", "0", "3.5")),
+    ("\x1b[31mred\x1b[0m\u202eevil\x07", "日本語の機能🚀", "Zoë e\u0301", 900, 900, 70_000, 0, 0, 8_000, 0,
+     Decimal("0.042000"), 0, Decimal("0.0000339"), Decimal(0),
+     _series(None, None, "0", "0", "0", "0", "0.042")),
+    ("a,b \"c\"\r\nd;=1+1", "@octocat [x](//evil)", "\ud800\x00", 10, 10, 1_000, 0, 0, 10, 0,
+     Decimal("0.000000012500"), 0, Decimal("1E-11"), Decimal("0.0000000125"), _series(*["0"] * 7)),
+    (None, None, None, 8, 8, 2_000, 0, 0, 300, 0, None, 8, None, None, _series(*[None] * 7)),
+)
+# fmt: on
+
+TOTAL: dict[str, Cell] = {
+    "calls": 17_263,
+    "requests": 6_018,
+    "input_tokens": 131_529_789,
+    "cache_read_tokens": 98_765_432,
+    "cache_write_tokens": 1_234_567,
+    "output_tokens": 2_443_988,
+    "reasoning_tokens": 345_678,
+    "cost_usd": Decimal("1238.107000012501"),
+    "unpriced_calls": 8,
+    "change_usd": Decimal("209.2500000125"),
+}
+
+NOTES = (
+    "8 calls of gpt-x|<b>new</b> have no price: `whyspend prices --unpriced` lists them.",
+    "Requests of \x1b]8;;http://evil.example\x07@octocat are counted once.",
+)
+
+UGLY = Table("report", WINDOW, COLUMNS, ROWS, TOTAL, TRUST, NOTES)
+
+
+def answer(*rows: tuple[Cell, ...], **units: str) -> Table:
+    """A table whose columns are `name=unit`; a name that ends in `_derived` is a derived column."""
+    columns = tuple(TableColumn(name, unit, name.endswith("_derived")) for name, unit in units.items())
+    return Table("report", WINDOW, columns, rows, {}, TRUST)
+
+
+def written(name: str, table: Table, **options: Any) -> bytes:
+    """The bytes of a table in a format."""
+    out = io.BytesIO()
+    write: Callable[..., None] = registry.load("formats", name).write
+    write(table, out, **options)
+    return out.getvalue()
+
+
+def lines_of(name: str, table: Table, **options: Any) -> list[str]:
+    """The lines of a table in a format, as text."""
+    return written(name, table, **options).decode("utf-8").split("\n")

@@ -1,0 +1,41 @@
+"""One answer in each format, byte for byte; `WHYSPEND_UPDATE_GOLDEN=1 pytest tests/formats` rewrites it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.formats.answers import UGLY, written
+from tests.formats.conftest import ReadBack
+
+
+def compare(golden: Path, content: bytes) -> None:
+    if os.environ.get("WHYSPEND_UPDATE_GOLDEN") == "1":
+        golden.write_bytes(content)
+    assert content == golden.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "options"),
+    [
+        ("report.txt", "text", {}),
+        ("report.80.txt", "text", {"width": 80}),
+        ("report.140.txt", "text", {"width": 140}),
+        ("report.color.txt", "text", {"color": True}),
+        ("report.csv", "csv", {}),
+        ("report.json", "json", {}),
+        ("report.md", "markdown", {}),
+    ],
+)
+def test_a_format_writes_the_same_bytes_as_ever(
+    file: str, name: str, options: dict[str, Any], golden_folder: Path
+) -> None:
+    compare(golden_folder / file, written(name, UGLY, **options))
+
+
+def test_parquet_reads_back_as_the_same_columns_and_rows_as_ever(
+    parquet: ReadBack, golden_folder: Path
+) -> None:
+    columns, rows = parquet(UGLY)
+    lines = [*(f"{name} {type_}" for name, type_ in columns), *map(ascii, rows)]
+    compare(golden_folder / "report.parquet.txt", ("\n".join(lines) + "\n").encode())
