@@ -63,7 +63,7 @@ class Call(Struct, kw_only=True, gc=False):
     request_root: Flag = 0
     """1 on the first call of a trace, else 0: requests are its sum. Set by the ledger."""
     model_root: Flag = 0
-    """1 on the first call of a trace with this price_key: requests by model are its sum. Set by the ledger."""
+    """1 on the first call of a trace with this model: requests by model are its sum. Set by the ledger."""
     request_mixed: Flag = 0
     """1 where the calls of the trace disagree on a dimension or the project: there, requests by model are
     counted as distinct traces instead. Set by the ledger."""

@@ -55,7 +55,7 @@ def workspace(config: Path | None, ledger: str | None) -> Workspace:
     for warning in settings.warnings:
         click.echo(f"whyspend: {warning}", err=True)
     if ledger:
-        settings = replace(settings, ledger=ledger)
+        settings = replace(settings, ledger=os.path.expanduser(ledger))  # noqa: PTH111  it may be an address
     return Workspace(settings)
 
 

@@ -57,7 +57,7 @@ def verify(config: Path | None, ledger: str | None) -> None:
     if damaged:
         raise LedgerError(
             f"{len(damaged)} of the ledger's files are damaged. Nothing was deleted. Pull their days anew: "
-            "whyspend pull SOURCE --since DAY --until DAY --full."
+            "whyspend pull SOURCE --since DAY --until DAY --timezone UTC --full."
         )
     files = place.ledger.snapshot().manifest.files
     sys.stdout.write(

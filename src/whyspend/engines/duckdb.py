@@ -55,12 +55,12 @@ class DuckDB:
 
     def keep(self, name: str, select: str) -> None:
         """Hold the rows of a SELECT under a name."""
-        with _in_plain_words():
+        with _in_plain_words(taking_in=True):
             self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
 
     def add(self, name: str, select: str) -> None:
         """Append the rows of a SELECT to those that were kept."""
-        with _in_plain_words():
+        with _in_plain_words(taking_in=True):
             self._connection.execute(f"INSERT INTO {name} {select}")
 
     def forget(self, name: str) -> None:
@@ -170,10 +170,11 @@ class DuckDB:
 
 
 @contextmanager
-def _in_plain_words() -> Iterator[None]:
+def _in_plain_words(*, taking_in: bool = False) -> Iterator[None]:
     """Data, memory or a disk that the engine cannot work with, as an error that a person can act on.
 
-    What remains (a name that does not exist, a syntax error) is a defect of our SQL and stays as it is.
+    What remains (a name that does not exist, a syntax error) is a defect of our SQL and stays as it is. While data is
+    taken in, a value that is not what it should be is the data's fault; in a question it is the question's.
     """
     try:
         yield
@@ -182,18 +183,26 @@ def _in_plain_words() -> Iterator[None]:
             f"There is not enough memory for this question ({_first_line(error)}). "
             "Ask for fewer days, or give whyspend more memory."
         ) from None
-    except (duckdb.OperationalError, duckdb.DataError, duckdb.InvalidInputException) as error:
-        raise _unusable(error) from None
     except duckdb.Error as error:
-        if type(error) is not duckdb.Error:  # a Parquet header that cannot be decoded has no class of its own
+        if not (_is_about_a_file(error) or (taking_in and _is_about_a_value(error))):
             raise
-        raise _unusable(error) from None
+        raise InputError(
+            f"The data cannot be read: {_first_line(error)}. Look at what it names; "
+            "damaged files of the ledger are named by: whyspend ledger verify."
+        ) from None
 
 
-def _unusable(error: duckdb.Error) -> InputError:
-    return InputError(
-        f"The data cannot be read: {_first_line(error)}. Is a file of the ledger damaged? Ask: whyspend ledger verify."
+def _is_about_a_file(error: duckdb.Error) -> bool:
+    if type(error) is duckdb.Error:  # a Parquet header that cannot be decoded has no class of its own
+        return True
+    text = str(error).lower()
+    return isinstance(error, duckdb.OperationalError) or (
+        isinstance(error, duckdb.InvalidInputException) and ("parquet" in text or "file" in text)
     )
+
+
+def _is_about_a_value(error: duckdb.Error) -> bool:
+    return isinstance(error, (duckdb.InvalidInputException, duckdb.DataError))
 
 
 def _first_line(error: Exception) -> str:

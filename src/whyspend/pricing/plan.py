@@ -103,7 +103,7 @@ class _Shared:
     days: tuple[int, ...]
     """Instants at midnight UTC at which some price changes; the folder of a file says on which side it is."""
     tiers: tuple[int, ...]
-    """Prompts longer than this change some price."""
+    """Prompts longer than one of these have another price, or none."""
 
     @property
     def size(self) -> int:
@@ -190,10 +190,11 @@ def _in_force(cells: Iterable[Rate], span: Span, use: Use, basis: Basis) -> Iter
 
 def _shared(cells: Mapping[str, Sequence[Rate]], span: Span, basis: Basis) -> _Shared:
     tiers = {
-        rate.tier_over
+        bound
         for key, rates in cells.items()
         for rate in rates
-        if 0 <= rate.tier_over < span.uses[key].prompt_max
+        for bound in (rate.tier_over, rate.tier_upto)  # above the last tier there may be no price
+        if 0 <= bound < span.uses[key].prompt_max
     }
     instants = {instant for rates in cells.values() for instant in _changes(rates, span, basis)}
     days = sorted(instant for instant in instants if instant % DAY == 0)

@@ -93,7 +93,9 @@ class Workspace:
         held = self.ledger.snapshot().manifest.watermarks.get(name, {})
         engine = registry.load("engines", "duckdb").connect(memory_limit=PULL_MEMORY)
         try:
-            writer = self.ledger.writer(engine, name, self.config.dimensions, replace_damaged=full, asked=asked)
+            writer = self.ledger.writer(
+                engine, name, self.config.dimensions, replace_damaged=full, asked=asked
+            )
             batches: Iterator[Batch] = registry.load("sources", source.type).read(
                 asked,
                 source=name,

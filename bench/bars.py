@@ -1,0 +1,41 @@
+"""What is promised: one line for each figure that must hold."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.measure import Measured
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A limit for a measured figure."""
+
+    name: str
+    limit: float
+    unit: Literal["x", "of 1", "MB", "bytes"]
+    at_least: bool = False
+    """Whether more is better."""
+
+    def holds(self, found: Measured) -> bool:
+        """Whether a figure keeps the promise."""
+        return found.value >= self.limit if self.at_least else found.value <= self.limit
+
+
+BARS: tuple[Bar, ...] = (
+    Bar("pull: runs per CPU second, against the SDK's query_v2", 15, "x", at_least=True),
+    Bar("pull: peak memory at 4 times the runs", 1.25, "x"),
+    Bar("report: CPU of 90 days by feature, model, day, against a plain GROUP BY", 1.5, "x"),
+    Bar("report: CPU of the last 7 days, of that of all 90", 0.12, "of 1"),
+    Bar("report: peak memory", 400, "MB"),
+    Bar("report: CPU of 7 days from the shell, against the bare query in a fresh process", 2.5, "x"),
+    Bar("requests: peak memory of p95 by feature over 90 days", 1000, "MB"),
+    Bar("re-pull: CPU of a report after ten, against a clean ledger", 1.1, "x"),
+    Bar("re-pull: CPU of bringing two days again, against writing them once", 4, "x"),
+    Bar("ledger: bytes on disk per call", 80, "bytes"),
+    Bar("help: CPU of `whyspend --help`, against `python -c pass`", 6, "x"),
+)
+
+
+def bar_of(name: str) -> Bar | None:
+    """The promise about a figure; None where it is only told."""
+    return next((bar for bar in BARS if bar.name == name), None)
