@@ -124,7 +124,9 @@ def _columns() -> str:
             text = following.value if isinstance(following, ast.Expr) else None
             said = text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else ""
             meanings[node.target.id] = " ".join(said.split())
-    return "".join(f"{c.name:<26}{c.sql:<13}{meanings.get(c.name, '')}".rstrip() + "\n" for c in model.COLUMNS)
+    return "".join(
+        f"{c.name:<26}{c.sql:<13}{meanings.get(c.name, '')}".rstrip() + "\n" for c in model.COLUMNS
+    )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def whyspend(folder: Path, server: LangSmith | None, *arguments: str) -> subproc
 
 
 def environment(server: LangSmith | None) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH", "LANGCHAIN"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LANGSMITH", "LANGCHAIN"))
+    }
     return kept | ({"LANGSMITH_API_KEY": KEY, "LANGSMITH_ENDPOINT": server.url} if server else {})
 
 
@@ -79,8 +81,12 @@ def true_features(runs: Traffic) -> dict[str, dict[str, int]]:
         row["calls"] += 1
         row["input_tokens"] += sum(usage.get(name, 0) for name in PROMPT)
         row["output_tokens"] += sum(usage.get(name, 0) for name in COMPLETION)
-        row["cache_read_tokens"] += sum(usage.get(name, 0) for name in PROMPT if name.startswith("cache_read"))
-        row["cache_write_tokens"] += sum(usage.get(name, 0) for name in PROMPT if name.startswith("cache_write"))
+        row["cache_read_tokens"] += sum(
+            usage.get(name, 0) for name in PROMPT if name.startswith("cache_read")
+        )
+        row["cache_write_tokens"] += sum(
+            usage.get(name, 0) for name in PROMPT if name.startswith("cache_write")
+        )
         row["reasoning_tokens"] += usage.get("reasoning_tokens", 0)
         traces[trace_of[truth.call_id]].append((truth.started, truth.call_id, feature))
     for calls in traces.values():
@@ -128,15 +134,21 @@ def test_pulled_twice_and_killed_once_the_ledger_is_the_servers_runs(
     assert f"{len(runs.truth):,} calls" in verified.stdout
 
 
-def test_nothing_of_a_prompt_or_an_answer_is_on_disk(tmp_path: Path, server: LangSmith, runs: Traffic) -> None:
+def test_nothing_of_a_prompt_or_an_answer_is_on_disk(
+    tmp_path: Path, server: LangSmith, runs: Traffic
+) -> None:
     configured(tmp_path, server)
     assert whyspend(tmp_path, server, "pull", *DAYS).returncode == 0
     plain = tmp_path / "plain"
     plain.mkdir()
     _write_uncompressed(tmp_path / ".whyspend", plain)
-    texts = [path for folder in (tmp_path / ".whyspend", plain) for path in folder.rglob("*") if path.is_file()]
+    texts = [
+        path for folder in (tmp_path / ".whyspend", plain) for path in folder.rglob("*") if path.is_file()
+    ]
     assert len(texts) > 8
-    assert any(b"rag-search" in path.read_bytes() for path in plain.iterdir()), "the search would find plain text"
+    assert any(b"rag-search" in path.read_bytes() for path in plain.iterdir()), (
+        "the search would find plain text"
+    )
     assert not [path for path in texts if MARKER.encode() in path.read_bytes()]
     assert not [path for path in texts if KEY.encode() in path.read_bytes()]
 
@@ -174,7 +186,18 @@ def test_the_tutorials_table_is_one_command_and_tomorrow_is_appended_below_one_h
     assert whyspend(tmp_path, server, "pull", *DAYS).returncode == 0
     for day in ("2026-03-02", "2026-03-03"):
         done = whyspend(
-            tmp_path, None, "report", "--since", day, "--until", day, "--format", "csv", "-o", "usage.csv", "--append"
+            tmp_path,
+            None,
+            "report",
+            "--since",
+            day,
+            "--until",
+            day,
+            "--format",
+            "csv",
+            "-o",
+            "usage.csv",
+            "--append",
         )
         assert done.returncode == 0, done.stderr
     lines = (tmp_path / "usage.csv").read_text(encoding="utf-8").splitlines()
