@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,13 +16,13 @@ from tests.reports.reference import Question, World
 
 from whyspend import registry
 from whyspend.engines.duckdb import DuckDB, connect
-from whyspend.model import Batch, Table
+from whyspend.model import Batch, Cell, Table
 from whyspend.workspace import Workspace
 
 ANCHOR = date(2026, 10, 25)  # Berlin's clocks go back
 WEEK = Question(ANCHOR - timedelta(2), ANCHOR + timedelta(2), "Europe/Berlin")
 GROUPINGS = (
-    *(("feature",), ("env",), ("model",), ("provider",), ("name",), ("thread_id",), ("tier",), ("period",)),
+    *(("feature",), ("env",), ("model",), ("name",), ("tier",), ("period",)),
     *(
         ("hour",),
         ("day",),
@@ -39,12 +39,18 @@ COUNTS = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "reason
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return ledger(Random("laws"), ANCHOR, size=80, ruled=True)[0]
+    return ledger(Random("laws"), ANCHOR, size=50, ruled=True)[0]
 
 
 @pytest.fixture(scope="module")
 def opened(world: World, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return place(tmp_path_factory.mktemp("laws"), connect(threads=1), world.calls, RULED)
+
+
+@pytest.fixture(scope="module")
+def totals(opened: Workspace) -> dict[str, Mapping[str, Cell]]:
+    """The total at each price basis."""
+    return {p: ask(opened, "report", replace(WEEK, by=("source",), prices=p)).total for p in PRICES}
 
 
 def column(answer: Table, name: str) -> list[Any]:
@@ -58,11 +64,10 @@ def money(cells: Sequence[Decimal | None]) -> Decimal:
 
 @pytest.mark.parametrize("by", GROUPINGS, ids=",".join)
 def test_rows_add_up_to_the_total_and_every_grouping_has_the_same(
-    opened: Workspace, by: tuple[str, ...]
+    opened: Workspace, totals: dict[str, Mapping[str, Cell]], by: tuple[str, ...]
 ) -> None:
-    for prices in PRICES:
-        whole = ask(opened, "report", replace(WEEK, by=("source",), prices=prices)).total
-        for top in (0, 2):
+    for prices, whole in totals.items():
+        for top in (0, 2) if prices == "then" else (0,):
             answer = ask(opened, "report", replace(WEEK, by=by, prices=prices, top=top))
             assert {name: answer.total[name] for name in (*COUNTS, "cost_usd", "requests")} == {
                 name: whole[name] for name in (*COUNTS, "cost_usd", "requests")
@@ -107,9 +112,10 @@ def test_the_order_of_keys_changes_nothing_but_the_order_of_columns(opened: Work
 @pytest.mark.parametrize(
     "by", [("trace",), ("thread",), ("feature",), ("model",), ("name",), ("day",)], ids=",".join
 )
-def test_requests_cost_what_the_report_says(opened: Workspace, by: tuple[str, ...]) -> None:
-    for prices in PRICES:
-        whole = ask(opened, "report", replace(WEEK, prices=prices)).total
+def test_requests_cost_what_the_report_says(
+    opened: Workspace, totals: dict[str, Mapping[str, Cell]], by: tuple[str, ...]
+) -> None:
+    for prices, whole in totals.items():
         answer = ask(opened, "requests", replace(WEEK, by=by, prices=prices))
         assert {name: answer.total[name] for name in ("calls", "cost_usd", "unpriced_calls")} == {
             name: whole[name] for name in ("calls", "cost_usd", "unpriced_calls")
@@ -145,7 +151,7 @@ def test_nothing_depends_on_how_the_calls_came_into_the_ledger(
         shuffled = draw.sample(list(world.calls), len(world.calls))
         for source in ("prod", "second"):
             own = [call for call in shuffled if call.source == source]
-            for part in (own[:20], own[20:60], own[10:30], own[60:]):
+            for part in (own[:30], own[15:]):
                 writer = other.ledger.writer(engine, source, DIMENSIONS)
                 for call in part:
                     writer.add(Batch(calls=[call]))

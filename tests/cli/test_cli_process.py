@@ -168,9 +168,8 @@ def test_parquet_is_not_written_to_a_terminal(home: Path, week: Sequence[str | P
     [
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": None},
         {"PYTHONIOENCODING": "latin-1"},
-        {"PYTHONIOENCODING": "ascii"},
     ],
-    ids=["C", "latin-1", "ascii"],
+    ids=["C", "latin-1"],
 )
 def test_any_locale_gets_every_command(home: Path, sample: Path, locale: dict[str, str | None]) -> None:
     """Answers are UTF-8 bytes; narration in another encoding shows what that does not have as escapes."""
@@ -178,7 +177,6 @@ def test_any_locale_gets_every_command(home: Path, sample: Path, locale: dict[st
     answer = piped(["report", *DAYS, "--by", "name", "--ledger", sample], home, env)
     assert (answer.code, answer.err) == (0, "")
     assert "日本語" in answer.text
-    assert piped(["completion", "--help"], home, env).code == 0
     doctor = piped(["doctor", "--ledger", sample], home, env)
     assert doctor.code == 1
     assert "Traceback" not in doctor.err

@@ -44,7 +44,6 @@ PEAK = tuple(model for model in MODELS if model[0] == "deepseek")
 TIERED = tuple(model for model in MODELS if model[0] == "anthropic")
 ANCHORS = {
     date(2026, 3, 13): TIERED,  # a tier ends
-    date(2026, 3, 29): MODELS,  # Berlin's clocks go forward
     date(2026, 8, 23): PEAK,  # peak prices begin to depend on the weekday
     date(2026, 9, 10): PEAK,  # peak prices begin to be known
     date(2026, 10, 14): TIERED,  # a price for batches begins

@@ -120,14 +120,14 @@ def _calendar(call: Call, key: str, timezone: str) -> Any:
     if key == "hour":
         # The instant the hour begins at, and so its offset: 02:00 happens twice on the day clocks go back.
         into = timedelta(minutes=local.minute, seconds=local.second)
-        return (local.astimezone(UTC) - into).astimezone(local.tzinfo)
+        return local.astimezone(UTC) - into
     day = local.date()
     return {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}[key]
 
 
-def label(world: World, key: str, found: Any) -> Cell:
+def label(key: str, found: Any, timezone: str) -> Cell:
     if key == "hour":
-        return str(found.isoformat(sep=" ", timespec="minutes"))
+        return str(found.astimezone(ZoneInfo(timezone)).isoformat(sep=" ", timespec="minutes"))
     if found is not None:
         shown: Cell = found
         return shown
@@ -277,7 +277,7 @@ def report(world: World, question: Question) -> tuple[list[dict[str, Cell]], dic
     whole = _figures(world, question, (), everything, None)
     total = whole | _figures(world, question, (), everything, whole["cost_usd"])
     shown = [
-        {key: label(world, key, found) for key, found in zip(by, row.keys, strict=True)}
+        {key: label(key, found, question.timezone) for key, found in zip(by, row.keys, strict=True)}
         | _figures(world, question, by, row, whole["cost_usd"])
         for row in rows[: question.top or None]
     ]
@@ -401,7 +401,7 @@ def _trace(world: World, question: Question, owner: str, calls: list[Call]) -> d
         "trace_id": calls[0].trace_id,
         "started": began,
         "started_at": datetime.fromtimestamp(began // 1_000_000, UTC),
-        owner: label(world, owner, min(owners, default=None)),
+        owner: label(owner, min(owners, default=None), question.timezone),
         "project": min(call.project for call in calls),
         "calls": len(calls),
         **{
@@ -417,7 +417,7 @@ def _trace(world: World, question: Question, owner: str, calls: list[Call]) -> d
 def _owner_row(world: World, question: Question, owner: str, has: Any, calls: list[Call]) -> dict[str, Any]:
     return {
         "order": "\U0010ffff" if has is None else has,
-        owner: label(world, owner, has),
+        owner: label(owner, has, question.timezone),
         "requests": len({call.trace_id for call in calls}),
         "calls": len(calls),
         "cost_usd": _usd(known(calls, world.book, question.prices)),

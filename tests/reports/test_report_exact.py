@@ -72,17 +72,17 @@ def test_a_day_on_which_something_changes_is_added_up_exactly(
     engine: DuckDB, anchor: date, tmp_path: Path
 ) -> None:
     draw = Random(f"whyspend {anchor}")
-    world, config = ledger(draw, anchor, size=70, ruled=draw.random() < 0.5)
+    world, config = ledger(draw, anchor, size=50, ruled=draw.random() < 0.5)
     opened = place(tmp_path, engine, world.calls, config)
-    for _ in range(12):
+    for _ in range(8):
         compare_report(opened, world, question(draw, anchor))
-    for _ in range(4):
+    for _ in range(3):
         compare_requests(opened, world, by_requests(draw, question(draw, anchor)))
     for _ in range(2):
         compare_series(opened, world, question(draw, anchor))
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(randoms, anchors, st.integers(0, 6), st.booleans())
 def test_any_small_ledger_is_added_up_exactly(
     engine: DuckDB, draw: Random, anchor: date, size: int, ruled: bool

@@ -19,7 +19,8 @@ _PLAIN = "Use at most 64 letters, digits, '_' and '-', the first a letter or '_'
 _OTHER_KEY = "Tag the runs with a metadata key of another name."
 _ANSWER_COLUMNS = (
     *("day", "hour", "week", "month", "model", "since", "until"),
-    *("calls", "requests", "cost_usd", "unpriced_calls"),
+    *("calls", "requests", "cost_usd", "unpriced_calls", "share", "change_usd", "series", "url"),
+    *("p50_usd", "p95_usd", "p99_usd", "highest_usd"),
 )
 """Columns of answers and words of `--by` that are no columns of the ledger."""
 

@@ -145,7 +145,7 @@ def _converted(value: object, option: Option, place: Place, document: Document, 
     def from_folder(kind: type, item: object) -> object:
         if kind is Path and isinstance(item, str):
             return folder / Path(item).expanduser()
-        raise NotImplementedError
+        raise msgspec.ValidationError("Expected `str`")
 
     try:
         return msgspec.convert(value, option.annotation, strict=strict, dec_hook=from_folder)

@@ -79,7 +79,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     _collect(data, key, single, top)
     whole = data.rows(WHOLE.format(quantiles=_quantiles(data), costs="costs" if single else "wholes"))[0]
     columns, rows = _single(data, key, top) if single else _owners(data, key, top)
-    pieces = data.rows("SELECT count(*) FROM costs")[0][0]
+    ((pieces, owners),) = data.rows("SELECT count(*), count(DISTINCT coalesce(owner, chr(0))) FROM costs")
     for name in ("costs", "wholes", "dearest", "of_day", "of_later_days"):
         data.engine.forget(name)
     count, calls, unpriced, cost, *spread = whole
@@ -93,6 +93,8 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     first = [_spread_note(count, spread)] if single and count else []
     if single and rows and rows[0]["url"]:
         first.append(f"The dearest: {rows[0]['url']}")
+    if not single and len(rows) < owners:
+        first.append(f"The dearest {top} of {owners:,} rows are shown; the total is of all.")
     if pieces > count:
         first.append("Requests overlap: one that has several of these counts with its part in each row.")
     if not single and rows and all(row["of"] is None for row in rows):
