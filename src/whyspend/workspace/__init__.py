@@ -131,6 +131,9 @@ class Workspace:
             for_terminal=for_terminal,
         )
         answer: Table = registry.load("reports", report).run(data, **options)
+        if where and answer.rows:
+            # A figure that is passed on must say what it is of.
+            answer = replace(answer, notes=(f"Only calls with {' and '.join(where)}.", *answer.notes))
         return answer
 
     @cached_property
