@@ -187,6 +187,9 @@ class Batch:
     """Calls on their way from a source into the ledger."""
 
     calls: Sequence[Call] = ()
+    columns: Mapping[str, Sequence[object]] | None = None
+    """More calls, as columns of one length by the ledger's names, `<dimension>` and `<dimension>_from` among them;
+    a column that is missing has the value that Call has by default. For sources that have many at once."""
     relation: str | None = None
     """Instead of calls: a SELECT over the source's own files that yields the ledger's columns by name.
     For sources that are columnar all the way."""

@@ -34,7 +34,7 @@ class Held:
 
     def take(self, batches: Iterator[Batch]) -> None:
         for batch in batches:
-            self.calls |= {call.call_id: call for call in batch.calls}
+            self.calls |= {call.call_id: call for call in calls_of(batch)}
             for _, call_id in batch.dropped:
                 self.calls.pop(call_id, None)
                 self.dropped.add(call_id)
@@ -42,6 +42,19 @@ class Held:
             if batch.watermarks is not None:
                 self.marks |= batch.watermarks
                 self.steps += 1
+
+
+def calls_of(batch: Batch) -> list[Call]:
+    """Its calls, those that are columns too."""
+    columns = batch.columns or {}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [*batch.calls, *map(_call, rows)]
+
+
+def _call(cells: dict[str, Any]) -> Call:
+    values = tuple(cells.pop(name) for name in DIMENSIONS)
+    origins = tuple(cells.pop(f"{name}_from") for name in DIMENSIONS)
+    return Call(**cells, dimensions=values, attributed=origins)
 
 
 def window_of(start: datetime = START, days: float = 4) -> Window:
@@ -75,6 +88,11 @@ def facts(call: Call) -> dict[str, Any]:
     }
 
 
+def is_tagged_itself(truth: Truth) -> bool:
+    """Then nobody asks for its ancestors, so its root's name stays unknown."""
+    return all(where == "call" for _, where in truth.dimensions)
+
+
 def true_facts(truth: Truth) -> dict[str, Any]:
     return {
         "project": truth.project,
@@ -84,7 +102,7 @@ def true_facts(truth: Truth) -> dict[str, Any]:
         "totals": (truth.prompt_total, truth.completion_total),
         "context": truth.price_context,
         "dimensions": truth.dimensions,
-        "root": truth.root_name,
+        "root": None if is_tagged_itself(truth) else truth.root_name,
         "thread": truth.thread_id,
         "status": truth.status,
         "model": truth.model,

@@ -22,7 +22,7 @@ from tests.loopback.pulling import (
 )
 from tests.loopback.traffic import DIMENSIONS, MARKER, Traffic, traffic
 
-from whyspend.errors import SourceError, UsageError
+from whyspend.errors import ConfigError, SourceError, UsageError
 from whyspend.model import Progress
 from whyspend.sources import langsmith
 
@@ -219,7 +219,7 @@ def test_a_refused_key_says_what_to_set_and_never_shows_it(
     with pytest.raises(SourceError, match=r"refused the key \(401\)\. Set LANGSMITH_API_KEY") as caught:
         list(read(server, Held(), api_key="lsv2_wrong_key_42"))
     assert "lsv2_wrong" not in str(caught.value) + caplog.text
-    with pytest.raises(SourceError, match="LANGSMITH_API_KEY"):
+    with pytest.raises(ConfigError, match="LANGSMITH_API_KEY"):
         list(read(server, Held(), api_key=" "))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from arro3.core import RecordBatch
 
 from whyspend.errors import InputError
-from whyspend.ledger.arrow import batch_of, stored, table_of
+from whyspend.ledger.arrow import batch_of, batch_of_columns, stored, table_of
 from whyspend.ledger.columns import columns_of, empty, names_of, promoted
 from whyspend.ledger.flags import PRICE_KEY
 from whyspend.ledger.manifest import File
@@ -49,23 +49,29 @@ class Stage:
     waiting: int = 0
     """Calls taken in so far."""
     links: dict[str, str] = field(default_factory=dict)
-    _batches: list[RecordBatch] = field(default_factory=list)
+    _batches: dict[tuple[str, ...], list[RecordBatch]] = field(default_factory=dict)
+    """By the columns that they have."""
     _relations: list[str] = field(default_factory=list)
     _dropped: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, batch: Batch) -> None:
         """Take one in."""
         if batch.calls:
-            self._batches.append(batch_of(batch.calls, self.dimensions))
-            self.waiting += len(batch.calls)
+            self._take(batch_of(batch.calls, self.dimensions))
+        if batch.columns:
+            self._take(batch_of_columns(batch.columns))
         if batch.relation is not None:
             self._relations.append(batch.relation)
         self._dropped.extend(batch.dropped)
         self.links.update(batch.links or {})
 
+    def _take(self, batch: RecordBatch) -> None:
+        self._batches.setdefault(tuple(batch.schema.names), []).append(batch)
+        self.waiting += batch.num_rows
+
     def clear(self) -> None:
         """Start anew: what was taken in is published."""
-        self._batches, self._relations, self._dropped, self.waiting = [], [], [], 0
+        self._batches, self._relations, self._dropped, self.waiting = {}, [], [], 0
 
     def keep(self) -> list[date]:
         """Keep the tables; the days they concern, in order. `moved` is empty as yet (see `keep_moved`).
@@ -105,18 +111,18 @@ class Stage:
 
     def _keep_incoming(self) -> None:
         ledger = columns_of(self.dimensions, self.engine)
-        selects: list[str] = []
-        if self._batches:
-            self.engine.offer("arriving", table_of(self._batches))
-            dimensions = [self.engine.identifier(n) for d in self.dimensions for n in (d, f"{d}_from")]
-            selects.append(f"SELECT {', '.join([*map(stored, COLUMNS), *dimensions])} FROM arriving")
-        selects += [self._complete(relation, ledger) for relation in self._relations]
-        nothing = f"SELECT {empty(self.dimensions, self.engine)} WHERE false"
+        selects = [self._complete(relation, ledger) for relation in self._relations]
+        offered: list[str] = []
         try:
+            for names, batches in self._batches.items():
+                offered.append(f"arriving_{len(offered)}")
+                self.engine.offer(offered[-1], table_of(batches))
+                selects.append(self._stored(offered[-1], names))
+            nothing = f"SELECT {empty(self.dimensions, self.engine)} WHERE false"
             self.engine.keep("incoming", self._worked_out(" UNION ALL ".join(selects) or nothing))
         finally:
-            if self._batches:
-                self.engine.withdraw("arriving")
+            for name in offered:
+                self.engine.withdraw(name)
         if self._relations:
             self._refuse_nameless()
         ((rows, distinct),) = self.engine.rows("SELECT count(*), count(DISTINCT call_id) FROM incoming")
@@ -132,6 +138,17 @@ class Stage:
             f"SELECT * REPLACE ({self.engine.literal(self.source)} AS source, {PRICE_KEY} AS price_key, "
             f"make_timestamptz({now}) AS ingested_at), {day} AS day FROM ({calls})"
         )
+
+    def _stored(self, table: str, names: Sequence[str]) -> str:
+        """A table of `batch_of` or `batch_of_columns` as the ledger's columns."""
+        cells = [
+            stored(column)
+            if column.name in names
+            else f"{_default(column.name, column.sql)} AS {column.name}"
+            for column in COLUMNS
+        ]
+        cells += [self.engine.identifier(name) for d in self.dimensions for name in (d, f"{d}_from")]
+        return f"SELECT {', '.join(cells)} FROM {table}"
 
     def _complete(self, relation: str, ledger: Sequence[tuple[str, str]]) -> str:
         """A source's own SELECT with the columns that it does not know added, as Call has them by default."""

@@ -39,3 +39,11 @@ def pico(dollars: object) -> int | None:
         return int(exact.to_integral_value(ROUND_HALF_EVEN)) if abs(exact) <= _LARGEST_PICO else None
     except ArithmeticError:
         return None
+
+
+def millis(start: int, end: int | None) -> int | None:
+    """Give a length of time; unknown where clocks disagree, or it does not fit an INTEGER (24 days)."""
+    if end is None:
+        return None
+    length = (end - start) // 1000
+    return length if 0 <= length < 2**31 else None

@@ -13,6 +13,8 @@ from msgspec import Raw, Struct
 from whyspend.errors import InputError
 from whyspend.wire._amounts import micros, pico
 from whyspend.wire._outputs import Answer, read_outputs
+from whyspend.wire._plain import Sieve
+from whyspend.wire._rows import NO_ROWS, Rows, rows_of
 from whyspend.wire._usage import Usage
 
 Version = Literal["v1", "v2"]
@@ -129,6 +131,12 @@ class Page:
     runs: list[Run]
     next_cursor: str | None
     """None: the last page."""
+    rows: Rows = NO_ROWS
+    """The plain runs, where they were asked for apart."""
+
+    def ids(self) -> list[str]:
+        """Give the ids of all its runs."""
+        return [run.id for run in self.runs] + self.rows.ids()
 
 
 class _Details(Struct, gc=False):
@@ -229,8 +237,8 @@ _RUN: Mapping[Version, msgspec.json.Decoder[Any]] = {
 }
 
 
-def read_page(body: bytes, version: Version) -> Page:
-    """Read the answer of a query.
+def read_page(body: bytes, version: Version, sieve: Sieve | None = None) -> Page:
+    """Read the answer of a query; with a sieve, the plain runs of v2 as rows.
 
     What an application wrote (metadata, outputs, details) may have any shape and never raises.
 
@@ -238,6 +246,11 @@ def read_page(body: bytes, version: Version) -> Page:
         InputError: the body is no page, or a field of LangSmith's own is not of its type: the message names
             the run and the field. One run never disappears in silence.
     """
+    found = sieve.sort(body) if sieve is not None and version == "v2" else None
+    if found is not None and (rows := rows_of(found)) is not None:
+        rest = b'{"items":[' + b",".join(map(bytes, found.rest)) + b"]}"
+        runs = read_page(rest, version).runs if found.rest else []
+        return Page(runs, found.next_cursor or None, rows)
     if version == "v2":
         page = _decoded(body, _PAGE_V2, version)
         return Page([_from_v2(run) for run in page.items or ()], page.next_cursor or None)

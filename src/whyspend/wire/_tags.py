@@ -9,6 +9,9 @@ import msgspec
 LONGEST_TEXT = 256
 """A longer value is no tag: a dimension is cut here, any other value left out, so that no prompt gets in."""
 
+SEPARATOR = " / "
+"""Between the parts of a call site."""
+
 THREAD_KEYS = ("thread_id", "session_id", "conversation_id")
 NODE_KEY = "langgraph_node"
 SAMPLING_KEY = "ls_tracing_sample_rate"
@@ -34,7 +37,8 @@ _NOBODY_GROUPS_BY = {
     *("langgraph_triggers", "langgraph_request_id", "run_id", "run_attempt", "request_id", "lc_versions"),
 }
 """Of nearly as many values as there are calls. `langgraph_node` stays."""
-_CONTEXT_KEYS = ("service_tier", "processing", "speed", "inference_geo")
+CONTEXT_KEYS = ("service_tier", "processing", "speed", "inference_geo")
+WRITTEN_BY_LANGCHAIN = ("_type", "ls_integration")
 
 
 class Plan(NamedTuple):
@@ -90,9 +94,9 @@ def _process_tag(dimension: str) -> str:
 def _context_keys(present: set[str]) -> tuple[str, ...]:
     """LangChain copies the parameters of the *request* into the metadata, `_type` among them: there,
     `service_tier` is what was asked for, not what was served. Written by hand it is the best there is."""
-    if "_type" in present or "ls_integration" in present:
+    if any(key in present for key in WRITTEN_BY_LANGCHAIN):
         return ()
-    return tuple(key for key in _CONTEXT_KEYS if key in present)
+    return tuple(key for key in CONTEXT_KEYS if key in present)
 
 
 def tag_text(value: object) -> str | None:
@@ -158,12 +162,34 @@ def other_metadata(metadata: Mapping[str, Any], kept: tuple[str, ...]) -> str | 
     rest: dict[str, str | int | float] = {}
     for key in kept:
         value = metadata[key]
-        if type(value) is str:
-            if 0 < len(value) <= LONGEST_TEXT:
-                rest[key] = value
-        elif type(value) is bool or type(value) is float or (type(value) is int and abs(value) < 2**63):
+        if is_kept(value):
             rest[key] = value
     return msgspec.json.encode(rest).decode() if rest else None
+
+
+def is_kept(value: object) -> bool:
+    """Tell whether a value has a place in the metadata column: a scalar, and no text that could be a prompt."""
+    if type(value) is str:
+        return 0 < len(value) <= LONGEST_TEXT
+    return type(value) is bool or type(value) is float or (type(value) is int and abs(value) < 2**63)
+
+
+def sample_rate(value: object) -> float | None:
+    """Give the share of traces that an application sends; None for what is no share."""
+    try:
+        rate = float(value) if isinstance(value, (int, float, str)) else 0.0
+    except (ValueError, OverflowError):
+        return None
+    return rate if 0 < rate <= 1 else None
+
+
+def site(parts: tuple[str | None, ...]) -> str | None:
+    """Join what is known of a place in the code; a name that repeats the one before it adds nothing."""
+    known: list[str] = []
+    for part in parts:
+        if part and part != (known[-1] if known else None):
+            known.append(part)
+    return SEPARATOR.join(known) or None
 
 
 def first_text(metadata: Mapping[str, Any], keys: Sequence[str]) -> str | None:

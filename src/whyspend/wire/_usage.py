@@ -24,13 +24,14 @@ _PLAIN_INPUT = {
     "video": "input_video_tokens",
     "text": "",
 }
-_PLAIN_SPLIT_INPUT = {
+PLAIN_INPUT_COLUMNS = {
     **_PLAIN_INPUT,
     "ephemeral_5m_input_tokens": "cache_write_tokens",
     "ephemeral_1h_input_tokens": "cache_write_1h_tokens",
 }
-"""Where `cache_creation` is 0 or absent, the writes by lifetime are as plain as the rest."""
-_PLAIN_OUTPUT = {
+"""The column of each detail that is part of its total and nothing else; `text` is what is left.
+Where `cache_creation` is 0 or absent, the writes by lifetime are as plain as the rest."""
+PLAIN_OUTPUT_COLUMNS = {
     "reasoning": "reasoning_tokens",
     "audio": "output_audio_tokens",
     "image": "output_image_tokens",
@@ -48,7 +49,7 @@ _INPUT_KINDS = {
 """`over_200k` marks the context tier (wrap_gemini), `text` what is left: neither is a kind of its own.
 Gemini's `text` may also contain the cached tokens, which is one more reason to take no notice of it."""
 _OUTPUT_KINDS = {
-    **{key: key for key in _PLAIN_OUTPUT},
+    **{key: key for key in PLAIN_OUTPUT_COLUMNS},
     "citation_tokens": "citation",
     "accepted_prediction_tokens": "text",
     "rejected_prediction_tokens": "text",
@@ -106,8 +107,8 @@ def put_usage(
         and not exclusive
     ):
         split = type(given) is dict and not given.get("cache_creation")
-        text_in = _put_plain(call, prompt, given, _PLAIN_SPLIT_INPUT if split else _PLAIN_INPUT)
-        text_out = _put_plain(call, completion, made, _PLAIN_OUTPUT)
+        text_in = _put_plain(call, prompt, given, PLAIN_INPUT_COLUMNS if split else _PLAIN_INPUT)
+        text_out = _put_plain(call, completion, made, PLAIN_OUTPUT_COLUMNS)
         if text_in >= 0 and text_out >= 0:
             call.prompt_total = prompt
             call.completion_total = completion

@@ -1,38 +1,55 @@
 """What a LangSmith run means, of any SDK's and either API's vintage: a Call, or nothing to pay for."""
 
 from collections.abc import Iterable, Mapping
-
-import msgspec
+from itertools import chain
 
 from whyspend.errors import InputError
 from whyspend.model import Call
-from whyspend.wire._amounts import pico
+from whyspend.wire._amounts import millis, pico
+from whyspend.wire._ancestors import (
+    V2_ANCESTOR_SELECTS,
+    Ancestor,
+    AncestorPage,
+    inherit,
+    read_ancestors,
+    to_ancestor,
+)
+from whyspend.wire._plain import Sieve
+from whyspend.wire._rows import NO_ROWS, Heir, Rows, joined
 from whyspend.wire._run import V1_SELECT, V2_SELECTS, Page, Run, read_page
 from whyspend.wire._tags import (
     LONGEST_TEXT,
     NODE_KEY,
-    RELEASE_KEYS,
     SAMPLING_KEY,
-    THREAD_KEYS,
     Plan,
     first_text,
     other_metadata,
     own_tags,
     plan,
     process_tags,
+    sample_rate,
     short,
+    site,
 )
 from whyspend.wire._usage import Usage, put_reported, put_usage
 
 __all__ = [
+    "NO_ROWS",
     "V1_SELECT",
+    "V2_ANCESTOR_SELECTS",
     "V2_SELECTS",
     "Ancestor",
+    "AncestorPage",
+    "Heir",
     "Page",
+    "Rows",
     "Run",
+    "Sieve",
     "inherit",
     "is_pending",
+    "joined",
     "outer_runs",
+    "read_ancestors",
     "read_page",
     "to_ancestor",
     "to_call",
@@ -49,7 +66,6 @@ _USUAL_TERMS = (
     "not_available",
     "normal",
 )
-_SEPARATOR = " / "
 
 
 def is_pending(run: Run) -> bool:
@@ -93,9 +109,9 @@ def _put_story(call: Call, run: Run, found: Plan) -> None:
     call.thread_id = run.thread_id
     call.provider = _text(metadata.get("ls_provider"))
     call.model_requested = _text(metadata.get("ls_model_name")) or _fallback_model(run)
-    call.latency_ms = _millis(started, run.ended_at)
+    call.latency_ms = millis(started, run.ended_at)
     if run.first_token_at is not None:
-        call.first_token_ms = _millis(started, run.first_token_at)
+        call.first_token_ms = millis(started, run.first_token_at)
     if run.status == "error":
         call.status = "error"
         call.error_kind = run.error_kind
@@ -104,9 +120,9 @@ def _put_story(call: Call, run: Run, found: Plan) -> None:
     if found.release:
         call.release = first_text(metadata, found.release)
     if found.node:
-        call.call_site = _site((_text(metadata[NODE_KEY]), call.name))
+        call.call_site = site((_text(metadata[NODE_KEY]), call.name))
     if found.sampled:
-        call.sample_rate = _sample_rate(metadata[SAMPLING_KEY])
+        call.sample_rate = sample_rate(metadata[SAMPLING_KEY])
 
 
 def _put_tags(call: Call, run: Run, dimensions: tuple[str, ...], found: Plan) -> None:
@@ -128,22 +144,6 @@ def _put_process_tags(call: Call, process: tuple[str | None, ...]) -> None:
         if value and not values[at]:
             values[at], origins[at] = value, "environment"
     call.dimensions, call.attributed = tuple(values), tuple(origins)
-
-
-def _millis(start: int, end: int | None) -> int | None:
-    """Give a length of time; unknown where clocks disagree, or it does not fit an INTEGER (24 days)."""
-    if end is None:
-        return None
-    length = (end - start) // 1000
-    return length if 0 <= length < 2**31 else None
-
-
-def _sample_rate(value: object) -> float | None:
-    try:
-        rate = float(value) if isinstance(value, (int, float, str)) else 0.0
-    except (ValueError, OverflowError):
-        return None
-    return rate if 0 < rate <= 1 else None
 
 
 def _text(value: object) -> str | None:
@@ -269,7 +269,7 @@ def _term(value: object) -> str:
     return text if fits and text not in _USUAL_TERMS else ""
 
 
-def outer_runs(runs: Iterable[Run]) -> set[str]:
+def outer_runs(runs: Iterable[Run], rows: Rows = NO_ROWS) -> set[str]:
     """Give the ids of the runs that must not count, because an LLM run within them carries the same usage.
 
     An LLM run around another one (a function traced as `llm` around wrap_openai), and a run of any other
@@ -277,11 +277,11 @@ def outer_runs(runs: Iterable[Run]) -> set[str]:
     such as a paid search, pays for itself and counts beside the LLM runs it calls.
     """
     carriers = {run.id: run for run in runs if _carries_tokens(run)}
-    outer: set[str] = set()
+    outer: set[str] = set(chain.from_iterable(rows.parents_of_llm()))
     for run in carriers.values():
         if run.run_type == "llm" and not is_pending(run):
-            outer.update(parent for parent in run.parent_ids if parent in carriers)
-    return outer
+            outer.update(run.parent_ids)
+    return outer & (carriers.keys() | rows.ids())
 
 
 def _carries_tokens(run: Run) -> bool:
@@ -291,79 +291,3 @@ def _carries_tokens(run: Run) -> bool:
     if not isinstance(written, Usage) or not written.has_counts():
         written = run.answer.usage if run.answer else None
     return written is not None and bool(written.input_tokens or written.output_tokens)
-
-
-class Ancestor(msgspec.Struct, gc=False):
-    """What calls inherit from a run above them."""
-
-    id: str
-    name: str | None
-    parent_ids: tuple[str, ...]
-    is_root: bool
-    dimensions: tuple[str | None, ...]
-    """From its own metadata."""
-    thread_id: str | None
-    release: str | None
-    node: str | None
-    """The LangGraph node it is."""
-
-
-def to_ancestor(run: Run, dimensions: tuple[str, ...]) -> Ancestor:
-    """Keep of a run what the calls below it inherit."""
-    metadata = run.metadata
-    return Ancestor(
-        run.id,
-        short(run.name),
-        run.parent_ids,
-        not run.parent_ids,
-        own_tags(metadata, dimensions)[0],
-        run.thread_id or first_text(metadata, THREAD_KEYS),
-        first_text(metadata, RELEASE_KEYS),
-        _text(metadata.get(NODE_KEY)),
-    )
-
-
-def inherit(call: Call, parent_ids: tuple[str, ...], ancestors: Mapping[str, Ancestor]) -> None:
-    """Complete a call from the runs above it: dimensions, thread, release, root name, call site.
-
-    The nearest that knows wins. A tag of an ancestor beats the process's; the call's own beats both.
-    `parent_ids` is root first; ancestors that were not fetched are passed over.
-    """
-    above = [ancestors[key] for key in reversed(parent_ids) if key in ancestors]
-    if not above:
-        return
-    values, origins = list(call.dimensions), list(call.attributed)
-    for at, origin in enumerate(origins):
-        if origin is None or origin == "environment":
-            tagged = next((run for run in above if run.dimensions[at]), None)
-            if tagged is not None:
-                values[at], origins[at] = tagged.dimensions[at], "root" if tagged.is_root else "ancestor"
-    call.dimensions, call.attributed = tuple(values), tuple(origins)
-    call.thread_id = call.thread_id or next((run.thread_id for run in above if run.thread_id), None)
-    call.release = call.release or next((run.release for run in above if run.release), None)
-    root = above[-1] if above[-1].is_root else None
-    if root is not None:
-        call.root_name = root.name
-    call.call_site = _site((root.name if root else None, _place(call, above), call.name))
-
-
-def _place(call: Call, above: list[Ancestor]) -> str | None:
-    """Name what lies between root and call: the graph node, else the nearest run that is no LangChain
-    plumbing (RunnableSequence, RunnableLambda, ...)."""
-    site, name = call.call_site or "", call.name or ""
-    if site.endswith(_SEPARATOR + name):
-        return site.removesuffix(_SEPARATOR + name).rpartition(_SEPARATOR)[2]
-    between = [run for run in above if not run.is_root]
-    node = next((run.node for run in between if run.node), None)
-    return node or next(
-        (run.name for run in between if run.name and not run.name.startswith("Runnable")), None
-    )
-
-
-def _site(parts: tuple[str | None, ...]) -> str | None:
-    """Join what is known of a place in the code; a name that repeats the one before it adds nothing."""
-    known: list[str] = []
-    for part in parts:
-        if part and part != (known[-1] if known else None):
-            known.append(part)
-    return _SEPARATOR.join(known) or None

@@ -1,8 +1,8 @@
 """Pulls model calls from LangSmith, or a LangSmith of your own: incremental, resumable, without any text.
 
 What is asked for: runs of type llm, embedding, tool and retriever and runs with usage of their own, by the
-start of the run, without inputs, outputs, events and error texts. Ancestors are asked for by id, for their
-names and tags.
+start of the run, without inputs, outputs, events and error texts. Of calls that lack a dimension the ancestors
+are asked for by id, for their names and tags; so `root_name` is known of those calls only.
 
 Watermarks are microseconds UTC, four to a project (`plan.Held` says how they move):
 `from:NAME` and `upto:NAME`: the ledger holds everything that started in between. `older_from:NAME` and
@@ -26,6 +26,7 @@ from whyspend.model import Batch, Call, Finding, Progress, Window
 from whyspend.net import in_order
 from whyspend.sources.langsmith import api, plan, portions
 from whyspend.sources.langsmith.portions import Portion, Wanted
+from whyspend.wire import langsmith as wire
 
 Item = TypeVar("Item")
 
@@ -222,6 +223,7 @@ def _steps(
         key=lambda day: day[:2],
     )  # fmt: skip
     done = calls = 0
+    sieve = wire.Sieve(dimensions)
 
     def report() -> None:
         on_progress(Progress(done, len(days), calls, server.web.sent, server.web.waiting_for))
@@ -233,16 +235,14 @@ def _steps(
     )
     found = in_order(
         slices,
-        lambda piece: portions.read(
-            Wanted(server, source, dimensions, piece.group.names, piece.start, piece.end)
-        ),
+        lambda piece: portions.read(Wanted(server, sieve, source, piece.group.names, piece.start, piece.end)),
         workers=in_flight,
         stop=server.web.stop,
         beat=report,
     )
     for piece, portion in found:
         for batch in _batches(piece, portion, now):
-            calls += len(batch.calls)
+            calls += len(batch.calls) + _height(batch)
             yield batch
         done += portion.last and piece.end == piece.day[1]
         report()
@@ -277,12 +277,17 @@ def _batches(piece: _Slice, portion: Portion, now: int) -> Iterator[Batch]:
     for number, chunk in enumerate(chunks, start=1):
         batch = Batch(
             calls=chunk,
+            columns=portion.columns if number == 1 and portion.columns else None,
             dropped=dropped if number == 1 else (),
             watermarks=marks if number == len(chunks) else None,
             pending=len(portion.pending) if number == 1 else 0,
         )
-        if batch.calls or batch.dropped or batch.pending or batch.watermarks is not None:
+        if batch.calls or batch.columns or batch.dropped or batch.pending or batch.watermarks is not None:
             yield batch
+
+
+def _height(batch: Batch) -> int:
+    return len(next(iter(batch.columns.values()))) if batch.columns else 0
 
 
 def _count(piece: _Slice, portion: Portion) -> None:

@@ -8,20 +8,21 @@ unless fields are selected, at most 1,000 runs a page, and allows 300 requests i
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
-from whyspend.errors import InputError, SourceError, UsageError, nearest
+from whyspend.errors import ConfigError, InputError, SourceError, UsageError, nearest
 from whyspend.net import Pace, Refused, Web
 from whyspend.sources.langsmith.plan import micros
 from whyspend.wire import langsmith as wire
 
 Version = Literal["v1", "v2"]
 Read = TypeVar("Read")
+Pageful = TypeVar("Pageful", bound="_Pageful")
 
 REQUESTS_PER_10S: dict[Version, int] = {"v2": 300, "v1": 15}
 PAGE: dict[Version, int] = {"v2": 1000, "v1": 100}
@@ -62,6 +63,11 @@ class _Info(msgspec.Struct):
 class TooMany(Exception):  # noqa: N818 - not an error: the stretch is cut into smaller ones
     """A stretch of time holds more runs than are kept in memory at once."""
 
+    def __init__(self, expected: int) -> None:
+        super().__init__()
+        self.expected = expected
+        """How many, as it seems."""
+
 
 @dataclass
 class Server:
@@ -83,10 +89,11 @@ def connect(api_key: str, endpoint: str, workspace: str, requests_per_10s: int, 
     """Find out where the API of an endpoint begins. Every form works: with and without `/api` or `/api/v1`.
 
     Raises:
-        SourceError: the key is missing or refused, or nobody answers.
+        ConfigError: there is no key.
+        SourceError: the key is refused, or nobody answers.
     """
     if not api_key.strip():
-        raise SourceError(
+        raise ConfigError(
             "LangSmith needs a key: set the variable LANGSMITH_API_KEY, or api_key of this source."
         )
     headers = {"x-api-key": api_key.strip(), "Accept": "application/json", "User-Agent": "whyspend"}
@@ -169,29 +176,80 @@ def choose_version(server: Server, project: Project, requests_per_10s: int) -> N
     server.web.pace = Pace(requests_per_10s or REQUESTS_PER_10S[server.version])
 
 
+@dataclass(frozen=True)
+class Found:
+    """The runs of a stretch of time, each once, in no order."""
+
+    runs: list[wire.Run]
+    rows: wire.Rows
+    """The plain ones."""
+
+    def __len__(self) -> int:
+        return len(self.runs) + len(self.rows)
+
+
 def runs(
-    server: Server, project_ids: Sequence[str], start: datetime, end: datetime, limit: int | None
-) -> list[wire.Run]:
-    """The runs that can cost something and started in `[start, end)`, each once, in no order.
+    server: Server,
+    project_ids: Sequence[str],
+    start: datetime,
+    end: datetime,
+    limit: int | None,
+    sieve: wire.Sieve,
+) -> Found:
+    """The runs that can cost something and started in `[start, end)`.
 
     Raises:
-        TooMany: there are more than `limit`.
+        TooMany: there are more than `limit`, or will be as it seems.
     """
     body = _window(server.version, project_ids, start - _EDGE, end + _EDGE)
     first, last = micros(start), micros(end)
-    found: dict[str, wire.Run] = {}
-    for page in _pages(server, body):
-        found |= {run.id: run for run in page if run.started_at is None or first <= run.started_at < last}
-        if limit is not None and len(found) > limit:
-            raise TooMany
-    return list(found.values())
+    pages: list[wire.Page] = []
+    latest: dict[str, int] = {}
+    for page in _pages(server, body, lambda content: wire.read_page(content, server.version, sieve)):
+        cut = _within(page, first, last)
+        latest.update(dict.fromkeys(cut.ids(), len(pages)))
+        pages.append(cut)
+        expected = max(len(latest), _expected(page, first, last) if len(pages) == 1 else 0)
+        if limit is not None and expected > limit:
+            raise TooMany(expected)
+    if sum(len(page.runs) + len(page.rows) for page in pages) > len(latest):
+        pages = [_latest(page, number, latest) for number, page in enumerate(pages)]
+    return Found(
+        [run for page in pages for run in page.runs], wire.joined([page.rows for page in pages if page.rows])
+    )
+
+
+def _within(page: wire.Page, first: int, last: int) -> wire.Page:
+    """What of a page started in `[first, last)`, or has no start."""
+    rows = page.rows
+    starts = rows.started_at()
+    if starts and not (first <= min(starts) and max(starts) < last):
+        rows = rows.only([at for at, start in enumerate(starts) if first <= start < last])
+    runs = [run for run in page.runs if run.started_at is None or first <= run.started_at < last]
+    return wire.Page(runs, page.next_cursor, rows)
+
+
+def _expected(page: wire.Page, first: int, last: int) -> int:
+    """How many runs there will be, by the first page, which has the latest ones; 0 where that is all."""
+    starts = page.rows.started_at() + [run.started_at for run in page.runs if run.started_at is not None]
+    if page.next_cursor is None or not starts:
+        return 0
+    return len(starts) * (last - first) // max(1, last - min(starts))
+
+
+def _latest(page: wire.Page, number: int, latest: Mapping[str, int]) -> wire.Page:
+    """A page without the runs that a later one has again, and without any twice."""
+    runs = {run.id: run for run in page.runs if latest[run.id] == number}
+    places = {run_id: at for at, run_id in enumerate(page.rows.ids()) if latest[run_id] == number}
+    rows = page.rows.only(sorted(at for run_id, at in places.items() if run_id not in runs))
+    return wire.Page(list(runs.values()), page.next_cursor, rows)
 
 
 def newest(server: Server, project_ids: Sequence[str], start: datetime, end: datetime) -> wire.Run | None:
     """The latest run of one page: both versions begin with it."""
     body = _window(server.version, project_ids, start, end)
     body["page_size" if server.version == "v2" else "limit"] = 1
-    page = _query(server, body)
+    page = _query(server, body, lambda content: wire.read_page(content, server.version))
     return max(page.runs, key=lambda run: run.started_at or 0, default=None)
 
 
@@ -210,13 +268,13 @@ def ancestors(
     while missing:
         batch = missing[: server.ids_at_once]
         try:
-            fetched = list(_by_id(server, project_ids, batch, before))
+            fetched = list(_by_id(server, project_ids, batch, before, dimensions))
         except Refused as error:
             if error.status not in (400, 413, 422) or len(batch) < 50:
                 raise
             server.ids_at_once = len(batch) // 2
             continue
-        found |= {run.id: wire.to_ancestor(run, dimensions) for run in fetched}
+        found |= {run.id: run for run in fetched}
         missing = missing[len(batch) :]
     if len(cache) > 20_000:
         cache.clear()  # the traces of the last hours, not of a year
@@ -225,13 +283,16 @@ def ancestors(
 
 
 def _by_id(
-    server: Server, project_ids: Sequence[str], ids: list[str], before: datetime
-) -> Iterator[wire.Run]:
-    body = _window(server.version, project_ids, before - _ANCESTOR_AGE, before + _EDGE)
+    server: Server, project_ids: Sequence[str], ids: list[str], before: datetime, dimensions: tuple[str, ...]
+) -> Iterator[wire.Ancestor]:
+    version = server.version
+    body = _window(version, project_ids, before - _ANCESTOR_AGE, before + _EDGE)
     del body["filter"]
-    body["ids" if server.version == "v2" else "id"] = ids
-    for page in _pages(server, body):
-        yield from page
+    body["ids" if version == "v2" else "id"] = ids
+    if version == "v2":
+        body["selects"] = list(wire.V2_ANCESTOR_SELECTS)
+    for page in _pages(server, body, lambda content: wire.read_ancestors(content, version, dimensions)):
+        yield from page.ancestors
 
 
 def _window(version: Version, project_ids: Sequence[str], start: datetime, end: datetime) -> dict[str, Any]:
@@ -254,7 +315,14 @@ def _window(version: Version, project_ids: Sequence[str], start: datetime, end: 
     }
 
 
-def _pages(server: Server, body: dict[str, Any]) -> Iterator[list[wire.Run]]:
+class _Pageful(Protocol):
+    @property
+    def next_cursor(self) -> str | None: ...
+
+    def ids(self) -> list[str]: ...
+
+
+def _pages(server: Server, body: dict[str, Any], read: Callable[[bytes], Pageful]) -> Iterator[Pageful]:
     """All pages of a query. Where a cursor leads back, the page is asked for again, and given up in the end.
 
     Raises:
@@ -264,17 +332,18 @@ def _pages(server: Server, body: dict[str, Any]) -> Iterator[list[wire.Run]]:
     seen: set[str] = set()
     loops = idle = 0
     while True:
-        page = _query(server, body)
+        page = _query(server, body, read)
         known = len(seen)
-        seen.update(run.id for run in page.runs)
+        ids = page.ids()
+        seen.update(ids)
         loops += page.next_cursor in followed
-        idle = idle + 1 if page.runs and len(seen) == known else 0
+        idle = idle + 1 if ids and len(seen) == known else 0
         if loops > _LOOPS or idle > _IDLE_PAGES:
             raise SourceError(
                 f"{server.web.address} sends the same page of runs again and again. Pull again later: it "
                 "goes on where it stopped."
             )
-        yield page.runs
+        yield page
         if page.next_cursor is None:
             return
         if page.next_cursor not in followed:
@@ -282,10 +351,9 @@ def _pages(server: Server, body: dict[str, Any]) -> Iterator[list[wire.Run]]:
             body = {**body, "cursor": page.next_cursor}
 
 
-def _query(server: Server, body: dict[str, Any]) -> wire.Page:
-    version = server.version
-    path = "/api/v2/runs/query" if version == "v2" else f"{server.prefix}/runs/query"
-    return server.web.ask("POST", path, lambda content: wire.read_page(content, version), body=body)
+def _query(server: Server, body: dict[str, Any], read: Callable[[bytes], Pageful]) -> Pageful:
+    path = "/api/v2/runs/query" if server.version == "v2" else f"{server.prefix}/runs/query"
+    return server.web.ask("POST", path, read, body=body)
 
 
 def _answers_v2(server: Server, project: Project) -> bool:
