@@ -35,6 +35,7 @@ from whyspend.wire._usage import Usage, put_reported, put_usage
 
 __all__ = [
     "NO_ROWS",
+    "USUAL_TERMS",
     "V1_SELECT",
     "V2_ANCESTOR_SELECTS",
     "V2_SELECTS",
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 _MODEL_KINDS = ("llm", "embedding")
-_USUAL_TERMS = (
+USUAL_TERMS = (
     "default",
     "standard",
     "auto",
@@ -66,6 +67,7 @@ _USUAL_TERMS = (
     "not_available",
     "normal",
 )
+"""Tiers, speeds and places of the plain list price: they say nothing about the price (see price_context)."""
 
 
 def is_pending(run: Run) -> bool:
@@ -266,7 +268,7 @@ def _term(value: object) -> str:
     """Give a price term in lower case; empty for the usual terms and for what cannot be one."""
     text = value.lower() if isinstance(value, str) else ""
     fits = len(text) <= 32 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-    return text if fits and text not in _USUAL_TERMS else ""
+    return text if fits and text not in USUAL_TERMS else ""
 
 
 def outer_runs(runs: Iterable[Run], rows: Rows = NO_ROWS) -> set[str]:

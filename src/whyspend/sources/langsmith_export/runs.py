@@ -21,6 +21,7 @@ from whyspend.sources.langsmith_export.words import (
     unquoted,
     valid,
 )  # fmt: skip
+from whyspend.wire.langsmith import USUAL_TERMS
 
 REQUIRED = ("id", "run_type", "start_time")
 """Columns without which an export says nothing about costs."""
@@ -28,17 +29,6 @@ REQUIRED = ("id", "run_type", "start_time")
 THREAD_KEYS = ("thread_id", "session_id", "conversation_id")
 RELEASE_KEYS = ("revision_id", "LANGSMITH_REVISION_ID", "LANGCHAIN_REVISION_ID")
 CONTEXT_KEYS = ("inference_geo", "processing", "service_tier", "speed")
-_USUAL_TERMS = (
-    "default",
-    "standard",
-    "auto",
-    "on_demand",
-    "standard_only",
-    "global",
-    "not_available",
-    "normal",
-)
-
 _TEXTS = ("name", "status", "error", "dotted_order", "parent_run_id", "thread_id", "price_model_id")
 _NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _COSTS = ("prompt_cost", "completion_cost", "total_cost")
@@ -262,7 +252,7 @@ def _owners(found: _Found, dimensions: Sequence[str]) -> dict[str, str]:
 def _term(value: str) -> str:
     """A price term in lower case; NULL for the usual terms and for what cannot be one."""
     text = f"lower({unquoted(value)})"
-    usual = ", ".join(map(literal, _USUAL_TERMS))
+    usual = ", ".join(map(literal, USUAL_TERMS))
     fits = f"len({text}) <= 32 AND regexp_full_match({text}, '[a-z0-9_-]*[a-z0-9][a-z0-9_-]*')"
     return f"CASE WHEN {fits} AND {text} NOT IN ({usual}) THEN {text} END"
 
