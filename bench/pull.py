@@ -60,8 +60,13 @@ def whyspend_reads(url: str, days: int) -> dict[str, Any]:
 
 def _workspace(folder: Path, url: str) -> Any:
     # Here, not above: what a measurement does not use must not be in its memory.
+    from whyspend import registry
     from whyspend.config import load
     from whyspend.workspace import Workspace
+
+    # The SDK is imported before its clock starts; so is what a pull would import on its way.
+    registry.load("engines", "duckdb")
+    registry.load("sources", "langsmith")
 
     config = folder / "whyspend.toml"
     config.write_text(

@@ -12,7 +12,17 @@ from tests.wire.test_wire_laws import KINDS
 
 from whyspend.errors import InputError
 from whyspend.model import Call
-from whyspend.wire.langsmith import Page, Sieve, outer_runs, read_page, to_call
+from whyspend.wire._amounts import pico, picos
+from whyspend.wire.langsmith import (
+    Page,
+    Sieve,
+    inherit,
+    inherit_rows,
+    outer_runs,
+    read_ancestors,
+    read_page,
+    to_call,
+)
 
 
 def page_of(*runs: Json) -> bytes:
@@ -178,6 +188,51 @@ fields = st.fixed_dictionaries(
         ),
     },
 )  # fmt: skip
+
+
+@given(st.lists(st.none() | st.floats(0, 20) | st.sampled_from([1.5e-12, 2.5e-12, 0.5e-12, 8.7, 8.8])))
+def test_a_column_of_costs_is_what_each_cost_is_by_itself(column: list[float | None]) -> None:
+    assert picos(column) == [pico(dollars) for dollars in column]
+
+
+def test_what_a_row_inherits_is_what_its_call_would() -> None:
+    """Rows that are alike but for what they lack, below runs that are alike but for what they know."""
+    told: tuple[Json | None, ...] = (
+        {"feature": "chat"},
+        {"env": "ci", "langgraph_node": "plan"},
+        {"feature": ["odd"]},
+        {},
+        None,
+    )
+    bodies = [
+        {
+            "id": f"above-{number}",
+            "name": "graph",
+            "parent_run_ids": ["root"] if number % 2 else [],
+            "metadata": said,
+        }
+        for number, said in enumerate(told)
+    ]
+    known = {run.id: run for run in read_ancestors(page_of(*bodies), "v2", DIMENSIONS).ancestors}
+    runs = [
+        usual(
+            id=f"run-{top}-{near}-{own}",
+            parent_run_ids=[f"above-{top}", f"above-{near}"],
+            metadata={"feature": None, "thread_id": "t" if own else None, "env": "prod" if own else ""},
+        )
+        for top in range(6)
+        for near in range(6)
+        for own in range(2)
+    ]
+    sieve = Sieve(DIMENSIONS)
+    page = both_ways(page_of(*runs), sieve)
+    assert len(page.rows) == len(runs)
+    expected = {run_id: call for run_id, call in calls_of(page).items() if call is not None}
+    for at, run_id in enumerate(page.rows.ids()):
+        inherit(expected[run_id], page.rows.parents[at], known)
+    inherit_rows(page.rows, page.rows.lacking(DIMENSIONS), known, DIMENSIONS)
+    assert calls_of(page) == expected
+    assert {call.dimensions[0] for call in expected.values()} == {"chat", None}
 
 
 @settings(max_examples=300, deadline=None)

@@ -27,7 +27,7 @@ PRICE_KEY = f"""CASE WHEN kind = 'tool' THEN '{REPORTED}'
     replace(price_context, '|', '/') END"""
 """`provider|model|context`. The first and the last bar part it, for only the model may hold one."""
 
-FLAGGED = """
+FLAGS = """
 WITH opening AS (
   SELECT min({{'at': started_at, 'id': call_id}}).id AS call_id FROM {calls}
   WHERE trace_id NOT IN (SELECT trace_id FROM {before}) GROUP BY trace_id),
@@ -36,25 +36,39 @@ opening_model AS (
   WHERE (trace_id, {model}) NOT IN (SELECT (trace_id, {model}) FROM {before})
   GROUP BY trace_id, {model}),
 mixed AS (SELECT trace_id FROM {calls} GROUP BY trace_id HAVING {mixed})
-SELECT * REPLACE (
-  CAST(call_id IN (SELECT call_id FROM opening) AS TINYINT) AS request_root,
-  CAST(call_id IN (SELECT call_id FROM opening_model) AS TINYINT) AS model_root,
-  CAST(trace_id IN (SELECT trace_id FROM mixed) AS TINYINT) AS request_mixed)
+SELECT call_id AS "flagged call",
+  CAST(call_id IN (SELECT call_id FROM opening) AS TINYINT) AS "opens request",
+  CAST(call_id IN (SELECT call_id FROM opening_model) AS TINYINT) AS "opens model",
+  CAST(trace_id IN (SELECT trace_id FROM mixed) AS TINYINT) AS "is mixed"
 FROM {calls}
 """
+
+FLAGGED = """
+SELECT {names} FROM (
+  SELECT * REPLACE (
+    "opens request" AS request_root, "opens model" AS model_root, "is mixed" AS request_mixed)
+  FROM {calls} JOIN flags ON call_id = "flagged call")
+"""
+"""The flags are worked out of few columns and join the others once: to look up each flag for itself while all
+columns pass by costs three times as much. Names with a space, for no dimension has one."""
 
 NO_TRACES = "(SELECT '' AS trace_id, '' AS kind, '' AS model_answered, '' AS model_requested WHERE false)"
 
 
-def flagged(engine: Engine, calls: str, before: str, dimensions: Sequence[str]) -> str:
-    """SQL of one day's calls with their flags set.
+def flags(engine: Engine, calls: str, before: str, dimensions: Sequence[str]) -> str:
+    """SQL of the flags of one day's calls, to be kept as `flags`.
 
     Args:
         engine: whose identifiers to use.
-        calls: a relation: all calls of one source and day.
+        calls: a relation: all calls of one source and day, each once.
         before: a relation with the traces of the day before.
         dimensions: those that have columns.
     """
     owners = ["project", *(f"coalesce({engine.identifier(name)}, '')" for name in dimensions)]
     mixed = " OR ".join(f"min({owner}) <> max({owner})" for owner in owners)
-    return FLAGGED.format(calls=calls, before=before, model=GROUPED_MODEL, mixed=mixed)
+    return FLAGS.format(calls=calls, before=before, model=GROUPED_MODEL, mixed=mixed)
+
+
+def flagged(names: str, calls: str) -> str:
+    """SQL of these columns of one day's calls with the flags that were kept."""
+    return FLAGGED.format(names=names, calls=calls)

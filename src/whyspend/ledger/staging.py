@@ -89,6 +89,11 @@ class Stage:
         found = self.engine.rows("SELECT day FROM incoming UNION SELECT day FROM dropped ORDER BY 1")
         return [row[0] for row in found]
 
+    @property
+    def drops(self) -> bool:
+        """Tell whether any run is to be removed."""
+        return bool(self._dropped)
+
     def keep_moved(self, root: Path, near: Sequence[File]) -> list[date]:
         """Keep the calls of these files that now belong to another day; the days that they leave.
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace as changed
 
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.columns import names_of, promoted
-from whyspend.ledger.flags import NO_TRACES, flagged
+from whyspend.ledger.flags import NO_TRACES, flagged, flags
 from whyspend.ledger.manifest import File, Manifest, Priced, Retired
 from whyspend.ledger.merging import BEFORE, KEPT, NOTHING_BEFORE, merged
 from whyspend.ledger.staging import TABLES, Stage, neighbour, neighbours
@@ -153,10 +153,8 @@ class Writer:
         and the gone ones were.
         """
         names = names_of(self.dimensions, self.engine)
-        arrived = (
-            f"(SELECT {names} FROM incoming WHERE day = DATE '{day}' "
-            "AND call_id NOT IN (SELECT call_id FROM dropped))"
-        )
+        stays = "AND call_id NOT IN (SELECT call_id FROM dropped)" if self._stage.drops else ""
+        arrived = f"(SELECT {names} FROM incoming WHERE day = DATE '{day}' {stays})"
         old = self._old(day, live, moves)
         if old:
             moving = f"(SELECT call_id FROM moved WHERE \"from day\" = DATE '{day}')"
@@ -233,15 +231,16 @@ class Writer:
         temporary = folder / f".{uuid.uuid4().hex}.tmp"
         names = names_of(self.dimensions, self.engine)
         order = f"project, {self.engine.identifier(self.dimensions[0])}, price_key, started_at, call_id"
-        flags = flagged(self.engine, calls, self._traces_before(day, live), self.dimensions)
+        self.engine.keep("flags", flags(self.engine, calls, self._traces_before(day, live), self.dimensions))
         try:
-            self.engine.write_parquet(f"SELECT {names} FROM ({flags}) ORDER BY {order}", str(temporary))
+            self.engine.write_parquet(f"{flagged(names, calls)} ORDER BY {order}", str(temporary))
             digest = manifests.sha256(temporary)
             path = folder / f"{_plain(self.source)}-{digest[:16]}.parquet"
             if not path.exists() or manifests.sha256(path) != digest:  # never over a file that may be read
                 temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+            self.engine.forget("flags")
         for changed_folder in (folder, folder.parent, self.root):
             manifests.sync_folder(changed_folder)
         return self._described(day, path, digest)

@@ -1,7 +1,9 @@
 """Times and money as exact integers."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from operator import sub
 
 _PICO_PER_DOLLAR = 10**12
 _LARGEST_PICO = 2**63 - 1
@@ -39,6 +41,17 @@ def pico(dollars: object) -> int | None:
         return int(exact.to_integral_value(ROUND_HALF_EVEN)) if abs(exact) <= _LARGEST_PICO else None
     except ArithmeticError:
         return None
+
+
+def picos(dollars: Sequence[float | None]) -> list[int | None]:
+    """Turn a column of costs into pico-dollars, each as `pico` does: all at once where its short way holds for all."""
+    if dollars and None not in dollars:
+        scaled = [dollar * 1e12 for dollar in dollars if dollar is not None]
+        nearest = list(map(round, scaled))
+        apart = list(map(sub, scaled, nearest))
+        if min(scaled) >= 0.0 and max(scaled) < 8.7e12 and min(apart) > -0.49 and max(apart) < 0.49:
+            return list(nearest)
+    return list(map(pico, dollars))
 
 
 def millis(start: int, end: int | None) -> int | None:

@@ -1,15 +1,16 @@
 """What calls inherit from the runs above them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from whyspend.model import Call
-from whyspend.wire._rows import Heir
+from whyspend.wire._rows import Heir, Rows
 from whyspend.wire._run import Run, Version, read_page
 from whyspend.wire._tags import (
     NODE_KEY,
@@ -39,6 +40,11 @@ class Ancestor(Struct, gc=False):
     node: str | None
     """The LangGraph node it is."""
 
+    @property
+    def lore(self) -> tuple[object, ...]:
+        """All that those below can inherit; alike for runs that are."""
+        return self.name, self.is_root, self.dimensions, self.thread_id, self.release, self.node
+
 
 @dataclass(frozen=True)
 class AncestorPage:
@@ -59,22 +65,24 @@ def read_ancestors(body: bytes, version: Version, dimensions: tuple[str, ...]) -
         InputError: as `read_page` does.
     """
     if version == "v2":
-        decoder, keys = _decoder(dimensions)
+        decoder, keys, values = _decoder(dimensions)
         try:
             page = decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # read_page mends it, or says what is wrong
         else:
             return AncestorPage(
-                [_lean(run, keys, dimensions) for run in page.items], page.next_cursor or None
+                [_lean(run, keys, values, dimensions) for run in page.items], page.next_cursor or None
             )
     whole = read_page(body, version)
     return AncestorPage([to_ancestor(run, dimensions) for run in whole.runs], whole.next_cursor)
 
 
 @lru_cache(maxsize=16)
-def _decoder(dimensions: tuple[str, ...]) -> tuple[msgspec.json.Decoder[Any], dict[str, str]]:
-    """Make a decoder of pages, and give the field of each key of the metadata."""
+def _decoder(
+    dimensions: tuple[str, ...],
+) -> tuple[msgspec.json.Decoder[Any], tuple[str, ...], Callable[[Struct], tuple[Any, ...]]]:
+    """Make a decoder of pages; give the keys of the metadata that matter, and what takes their values out."""
     keys = {key: f"k{at}" for at, key in enumerate((*dimensions, *THREAD_KEYS, *RELEASE_KEYS, NODE_KEY))}
     metadata = msgspec.defstruct(
         "Metadata",
@@ -94,16 +102,23 @@ def _decoder(dimensions: tuple[str, ...]) -> tuple[msgspec.json.Decoder[Any], di
         gc=False,
     )
     page = msgspec.defstruct("Page", [("items", list[run]), ("next_cursor", str | None, None)])  # type: ignore[valid-type]
-    return msgspec.json.Decoder(page), keys
+    return msgspec.json.Decoder(page), tuple(keys), attrgetter(*keys.values())
 
 
-def _lean(run: Any, keys: Mapping[str, str], dimensions: tuple[str, ...]) -> Ancestor:
-    metadata = {
-        key: value
-        for key, field in keys.items()
-        if run.metadata is not None and (value := getattr(run.metadata, field)) is not UNSET
-    }
-    return _ancestor(run.id, run.name, run.parent_run_ids or (), run.thread_id, metadata, dimensions)
+def _lean(
+    run: Any, keys: tuple[str, ...], values: Callable[[Struct], tuple[Any, ...]], dimensions: tuple[str, ...]
+) -> Ancestor:
+    parents = run.parent_run_ids or ()
+    said: tuple[Any, ...] = ()
+    try:
+        said = values(run.metadata) if run.metadata is not None else ()
+        told = _told(dimensions, keys[: len(said)], *said)
+    except TypeError:  # a list or an object among them cannot be remembered
+        told = _told.__wrapped__(dimensions, keys, *said)
+    owners, thread_id, release, node = told
+    return Ancestor(
+        run.id, short(run.name), parents, not parents, owners, run.thread_id or thread_id, release, node
+    )
 
 
 def to_ancestor(run: Run, dimensions: tuple[str, ...]) -> Ancestor:
@@ -119,17 +134,50 @@ def _ancestor(
     metadata: Mapping[str, Any],
     dimensions: tuple[str, ...],
 ) -> Ancestor:
-    node = metadata.get(NODE_KEY)
+    owners, thread, release, node = _told_by(metadata, dimensions)
     return Ancestor(
-        run_id,
-        short(name),
-        parent_ids,
-        not parent_ids,
+        run_id, short(name), parent_ids, not parent_ids, owners, thread_id or thread, release, node
+    )
+
+
+_Told = tuple[tuple[str | None, ...], str | None, str | None, str | None]
+"""What metadata tells those below: dimensions, thread, release, graph node."""
+
+
+@lru_cache(maxsize=2048, typed=True)
+def _told(dimensions: tuple[str, ...], keys: tuple[str, ...], *values: Any) -> _Told:
+    """Remembered, for the runs of an application are much alike."""
+    said = zip(keys, values, strict=True)
+    return _told_by({key: value for key, value in said if value is not UNSET}, dimensions)
+
+
+def _told_by(metadata: Mapping[str, Any], dimensions: tuple[str, ...]) -> _Told:
+    node = metadata.get(NODE_KEY)
+    return (
         own_tags(metadata, dimensions)[0],
-        thread_id or first_text(metadata, THREAD_KEYS),
+        first_text(metadata, THREAD_KEYS),
         first_text(metadata, RELEASE_KEYS),
         short(node) if type(node) is str else None,
     )
+
+
+def inherit_rows(
+    rows: Rows, places: Sequence[int], ancestors: Mapping[str, Ancestor], dimensions: tuple[str, ...]
+) -> None:
+    """Complete some rows, each as `inherit` does; once for those that are alike, below runs that are alike."""
+    if not places:
+        return
+    worked_out: dict[tuple[Any, ...], Heir] = {}
+    heirs = []
+    for at, own in zip(places, rows.heirs(places, dimensions), strict=True):
+        parents = rows.parents[at]
+        above = tuple([ancestors[key].lore for key in parents if key in ancestors])
+        heir = worked_out.get((own, above))
+        if heir is None:
+            heir = worked_out[own, above] = Heir.of(own)
+            inherit(heir, parents, ancestors)
+        heirs.append(heir)
+    rows.bequeath(places, heirs, dimensions)
 
 
 def inherit(call: Call | Heir, parent_ids: tuple[str, ...], ancestors: Mapping[str, Ancestor]) -> None:

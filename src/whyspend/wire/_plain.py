@@ -9,8 +9,9 @@ Metadata is nearly all of a run. Its keys become the fields of the type, so keys
 object, and an unknown key is noticed: it is learnt, and the type made anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from operator import add, attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -188,6 +189,16 @@ class Shape:
     def _is_wild(self, key: str, value: object) -> bool:
         return bool(plan((key,), self.dimensions).kept) and not is_kept(value)
 
+    def odd(self, runs: Sequence[Any], counts: "Counts") -> list[int]:
+        """Give the places of runs that are not plain. Nearly every page has none, so it is asked as a whole first."""
+        usual = (
+            counts.are_usual()
+            and not (self.process and any(self._is_tagged_by_process(run.metadata) for run in runs))
+            and not (self.context and any(self._says_terms(run.metadata) for run in runs))
+            and all(sum(map(len, tags)) <= LONGEST_TEXT for tags in {run.tags for run in runs} if tags)
+        )
+        return [] if usual else [at for at, run in enumerate(runs) if not self.is_plain(run)]
+
     def is_plain(self, run: PlainRun) -> bool:
         """Tell whether what the types cannot say holds too: the counts add up, and nothing else has a say."""
         given = run.prompt_token_details.raw if run.prompt_token_details else None
@@ -261,6 +272,50 @@ class Shape:
         )
 
 
+class Counts(Struct, gc=False):
+    """What runs say of their tokens, column by column."""
+
+    prompt: list[int]
+    completion: list[int]
+    total: list[int | None]
+    given: list[dict[str, int] | None]
+    """Details of the prompt."""
+    made: list[dict[str, int] | None]
+    written: list[Written | None]
+
+    def are_usual(self) -> bool:
+        """Tell whether nothing about them is unusual; where it says no, `Shape.is_plain` decides run by run."""
+        sums = list(map(add, self.prompt, self.completion))
+        if self.total != sums:
+            return False
+        for written, given, made, both in zip(self.written, self.given, self.made, sums, strict=True):
+            if written is not None and not (given and made and written.total_tokens == both):
+                return False
+        return (
+            _fit(self.given, self.prompt)
+            and _fit(self.made, self.completion)
+            and not any("cache_creation" in parts for parts in self.given if parts)
+        )
+
+
+def _fit(details: Sequence[Mapping[str, int] | None], totals: Sequence[int]) -> bool:
+    """Tell whether the details of each run add up to no more than its total, `text` counted in."""
+    return all(sum(parts.values()) <= total for parts, total in zip(details, totals, strict=True) if parts)
+
+
+def counts_of(runs: Sequence[Any], shape: Shape) -> Counts:
+    """Take the counts out of runs with the metadata of that shape."""
+    written = attrgetter(shape.usage)
+    return Counts(
+        [run.prompt_tokens for run in runs],
+        [run.completion_tokens for run in runs],
+        [run.total_tokens for run in runs],
+        [details.raw if (details := run.prompt_token_details) is not None else None for run in runs],
+        [details.raw if (details := run.completion_token_details) is not None else None for run in runs],
+        [written(run.metadata) for run in runs],
+    )
+
+
 class Sieve:
     """Tells plain runs from others, and learns the keys of the metadata as it goes.
 
@@ -280,11 +335,13 @@ class Sieve:
             page = shape.page.decode(body)
         except _NOT_AS_WANTED:
             return self._one_by_one(body)
-        odd = [at for at, run in enumerate(page.items) if not shape.is_plain(run)]
+        counts = counts_of(page.items, shape)
+        odd = shape.odd(page.items, counts)
         if not odd:
-            return Sorted(shape, page.items, [], page.next_cursor)
+            return Sorted(shape, page.items, [], page.next_cursor, counts)
         parts = _PARTS.decode(body).items
-        plain = [run for run in page.items if shape.is_plain(run)]
+        left = set(odd)
+        plain = [run for at, run in enumerate(page.items) if at not in left]
         return Sorted(shape, plain, [parts[at] for at in odd], page.next_cursor)
 
     def _one_by_one(self, body: bytes) -> "Sorted | None":
@@ -310,6 +367,12 @@ class Sorted(Struct, gc=False):
     """PlainRun, with the metadata of `shape`."""
     rest: list[Raw]
     next_cursor: str | None
+    known_counts: Counts | None = None
+    """Those of `runs`, where they were taken out already."""
+
+    def counts(self) -> Counts:
+        """Give the counts of the plain runs."""
+        return self.known_counts or counts_of(self.runs, self.shape)
 
 
 def _sorted(shape: Shape, page: _Parts) -> tuple[Sorted, list[Raw]]:

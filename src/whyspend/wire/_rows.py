@@ -5,18 +5,17 @@ of one run is said here once more, of a column of plain ones; tests/wire/test_wi
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 from arro3.core import Array, DataType
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from whyspend.model import Call
-from whyspend.wire._amounts import millis, pico
-from whyspend.wire._plain import PlainRun, Shape, Sorted, Written
+from whyspend.wire._amounts import millis, picos
+from whyspend.wire._plain import Counts, PlainRun, Shape, Sorted
 from whyspend.wire._tags import NODE_KEY, SAMPLING_KEY, is_kept, sample_rate, site, tag_text
 from whyspend.wire._usage import PLAIN_INPUT_COLUMNS, PLAIN_OUTPUT_COLUMNS
 
@@ -32,6 +31,7 @@ _FORMS = frozenset(
 """Times that Arrow reads as msgspec does; it also takes a date for a time, and cuts where msgspec rounds."""
 
 
+_LINES = msgspec.json.Encoder()
 _INHERITED = ("call_site", "thread_id", "release", "root_name")
 
 
@@ -45,6 +45,13 @@ class Heir(Struct, gc=False):
     root_name: str | None
     dimensions: tuple[str | None, ...]
     attributed: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, own: tuple[str | None, ...]) -> "Heir":
+        """Make one of the cells that `Rows.heirs` gives."""
+        name, call_site, thread_id, release, root_name, *values = own
+        origins = tuple(["call" if text else None for text in values])
+        return cls(name, call_site, thread_id, release, root_name, tuple(values), origins)
 
 
 class Rows(Struct):
@@ -99,22 +106,24 @@ class Rows(Struct):
         owners = zip(*[self.columns[name] for name in dimensions], strict=True)
         return [at for at, owner in enumerate(owners) if None in owner and self.parents[at]]
 
-    def heir(self, at: int, dimensions: tuple[str, ...]) -> Heir:
-        """Give of a row what it may inherit."""
-        values = tuple([self.columns[name][at] for name in dimensions])
-        return Heir(
-            **{name: self.columns[name][at] for name in ("name", *_INHERITED)},
-            dimensions=values,
-            attributed=tuple(["call" if text else None for text in values]),
-        )
+    def heirs(self, places: Sequence[int], dimensions: tuple[str, ...]) -> list[tuple[str | None, ...]]:
+        """Give of some rows what they may inherit and what that hangs on: the name, the inherited, the dimensions."""
+        names = ("name", *_INHERITED, *dimensions)
+        cells = [list(map(self.columns[name].__getitem__, places)) for name in names]
+        return list(zip(*cells, strict=True))
 
-    def bequeath(self, at: int, heir: Heir, dimensions: tuple[str, ...]) -> None:
-        """Put into a row what it inherited."""
+    def bequeath(self, places: Sequence[int], heirs: Sequence[Heir], dimensions: tuple[str, ...]) -> None:
+        """Put into some rows what each inherited."""
         for name in _INHERITED:
-            self.columns[name][at] = getattr(heir, name)
-        for name, value, origin in zip(dimensions, heir.dimensions, heir.attributed, strict=True):
-            self.columns[name][at] = value
-            self.columns[f"{name}_from"][at] = origin
+            _put(self.columns[name], places, map(attrgetter(name), heirs))
+        for number, name in enumerate(dimensions):
+            _put(self.columns[name], places, [heir.dimensions[number] for heir in heirs])
+            _put(self.columns[f"{name}_from"], places, [heir.attributed[number] for heir in heirs])
+
+
+def _put(column: Column, places: Iterable[int], values: Iterable[object]) -> None:
+    for at, value in zip(places, values, strict=True):
+        column[at] = value
 
 
 NO_ROWS = Rows({}, [], [], [])
@@ -128,11 +137,18 @@ def joined(parts: Sequence[Rows]) -> Rows:
         return NO_ROWS
     names = parts[0].columns
     return Rows(
-        {name: list(chain.from_iterable([part.columns[name] for part in parts])) for name in names},
-        list(chain.from_iterable([part.parents for part in parts])),
-        list(chain.from_iterable([part.projects for part in parts])),
-        list(chain.from_iterable([part.ended_at for part in parts])),
+        {name: _end_to_end([part.columns[name] for part in parts]) for name in names},
+        _end_to_end([part.parents for part in parts]),
+        _end_to_end([part.projects for part in parts]),
+        _end_to_end([part.ended_at for part in parts]),
     )
+
+
+def _end_to_end(lists: Sequence[list[Any]]) -> list[Any]:
+    whole: list[Any] = []
+    for each in lists:
+        whole += each
+    return whole
 
 
 def rows_of(found: Sorted) -> Rows | None:
@@ -152,14 +168,14 @@ def rows_of(found: Sorted) -> Rows | None:
         "first_token_ms": [millis(start, token) for start, token in zip(started, first, strict=True)],
         "kind": [kind.lower() for kind in each("run_type")],
         "name": each("name"),
-        "reported_input_cost": list(map(pico, each("prompt_cost"))),
-        "reported_output_cost": list(map(pico, each("completion_cost"))),
-        "reported_cost": list(map(pico, each("total_cost"))),
+        "reported_input_cost": picos(each("prompt_cost")),
+        "reported_output_cost": picos(each("completion_cost")),
+        "reported_cost": picos(each("total_cost")),
         "price_model_id": each("price_model_id"),
         "tags": [tags or None for tags in each("tags")],
         "usage_source": ["server"] * len(runs),
     }
-    columns |= _usage_columns(runs, shape)
+    columns |= _usage_columns(runs, found.counts())
     columns |= _metadata_columns(each("metadata"), shape, columns["name"], each("thread_id"))
     return Rows(columns, parents, each("project_id"), ended)
 
@@ -177,26 +193,33 @@ def _instants(texts: Sequence[str | None]) -> Column | None:
     if not known:
         return [None] * len(texts)
     together = "\n".join(known).encode()
-    if b":60" in together or not _FORMS.issuperset(together.translate(_TO_ZEROS).split(b"\n")):
+    if b":60" in together or not _are_usual_times(together, len(known)):
         return None
     found: Column = Array(texts, DataType.utf8()).cast(_UTC).cast(DataType.int64()).to_pylist()
     return found
 
 
-def _usage_columns(runs: Sequence[PlainRun], shape: Shape) -> dict[str, Column]:
+def _are_usual_times(lines: bytes, count: int) -> bool:
+    """Tell whether each line is a time in one of `_FORMS`; most often all are in the same."""
+    zeros = lines.translate(_TO_ZEROS)
+    first, _, _ = zeros.partition(b"\n")
+    if first in _FORMS and zeros == b"\n".join([first] * count):
+        return True
+    return _FORMS.issuperset(zeros.split(b"\n"))
+
+
+def _usage_columns(runs: Sequence[PlainRun], counts: Counts) -> dict[str, Column]:
     """Split the totals: what `put_usage` does where nothing is unusual, with its worked numbers."""
-    given = [run.prompt_token_details.raw if run.prompt_token_details else None for run in runs]
-    made = [run.completion_token_details.raw if run.completion_token_details else None for run in runs]
-    written: list[Written | None] = [getattr(run.metadata, shape.usage) for run in runs]
-    prompt, completion = [run.prompt_tokens for run in runs], [run.completion_tokens for run in runs]
-    columns: dict[str, Column] = {"prompt_total": prompt, "completion_total": completion}
-    columns["input_tokens"] = _split(columns, prompt, given, PLAIN_INPUT_COLUMNS)
-    columns["output_tokens"] = _split(columns, completion, made, PLAIN_OUTPUT_COLUMNS)
+    columns: dict[str, Column] = {"prompt_total": counts.prompt, "completion_total": counts.completion}
+    columns["input_tokens"] = _split(columns, counts.prompt, counts.given, PLAIN_INPUT_COLUMNS)
+    columns["output_tokens"] = _split(columns, counts.completion, counts.made, PLAIN_OUTPUT_COLUMNS)
     columns["usage_estimated"] = [0] * len(runs)
-    for at, usage in enumerate(written):
-        # As `_is_estimated` says: no usage object, and no details.
-        if usage is None and not given[at] and not made[at] and runs[at].run_type in ("LLM", "llm"):
-            columns["usage_estimated"][at] = 1
+    if None in counts.written:
+        for at, usage in enumerate(counts.written):
+            # As `_is_estimated` says: no usage object, and no details.
+            said = usage is not None or counts.given[at] or counts.made[at]
+            if not said and runs[at].run_type in ("LLM", "llm"):
+                columns["usage_estimated"][at] = 1
     return columns
 
 
@@ -235,29 +258,27 @@ def _metadata_columns(
         "metadata": _others(each, shape),
     }
     if node := shape.field.get(NODE_KEY):
-        columns["call_site"] = list(map(_site_of, each(node), names))
+        nodes = each(node)
+        site_of = {pair: site((pair[0] or None, pair[1])) for pair in set(zip(nodes, names, strict=True))}
+        columns["call_site"] = [site_of[pair] for pair in zip(nodes, names, strict=True)]
     if rate := shape.field.get(SAMPLING_KEY):
         columns["sample_rate"] = list(map(sample_rate, each(rate)))
     for dimension in shape.dimensions:
-        values = each(shape.field[dimension])
-        texts_of = {
-            value: tag_text(value) for value in set(values)
-        }  # text, int and None: equal ones are the same
-        texts = [texts_of[value] for value in values]
-        columns[dimension] = texts
+        columns[dimension] = texts = _texts(each(shape.field[dimension]))
         columns[f"{dimension}_from"] = ["call" if text else None for text in texts]
     return columns
 
 
-@lru_cache(maxsize=1024)
-def _site_of(node: str | UnsetType, name: str) -> str | None:
-    return site((node or None, name))
+def _texts(values: Column) -> Column:
+    """Give the text of each value of a tag (text, int or none: of these, equal ones are the same)."""
+    texts_of = {value: tag_text(value) for value in set(values)}
+    return list(map(texts_of.__getitem__, values))
 
 
 def _first_texts(column: Column | Sequence[str | None], others: Iterable[Column]) -> Column:
     found = list(column)
     for other in others:
-        found = [text or tag_text(value) for text, value in zip(found, other, strict=True)]
+        found = [text or tag for text, tag in zip(found, _texts(other), strict=True)]
     return found
 
 
@@ -271,5 +292,5 @@ def _others(each: Callable[[str], Column], shape: Shape) -> Column:
     ]
     if not cells:
         return [None] * len(each(shape.usage))
-    lines = msgspec.json.Encoder().encode_lines(list(map(shape.others, *cells)))
-    return [None if text == "{}" else text for text in lines.decode().split("\n")[:-1]]
+    lines = _LINES.encode_lines(list(map(shape.others, *cells))).decode().split("\n")[:-1]
+    return [None if text == "{}" else text for text in lines] if "{}" in lines else lines

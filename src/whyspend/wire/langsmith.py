@@ -11,6 +11,7 @@ from whyspend.wire._ancestors import (
     Ancestor,
     AncestorPage,
     inherit,
+    inherit_rows,
     read_ancestors,
     to_ancestor,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Run",
     "Sieve",
     "inherit",
+    "inherit_rows",
     "is_pending",
     "joined",
     "outer_runs",
@@ -283,7 +285,7 @@ def outer_runs(runs: Iterable[Run], rows: Rows = NO_ROWS) -> set[str]:
     for run in carriers.values():
         if run.run_type == "llm" and not is_pending(run):
             outer.update(run.parent_ids)
-    return outer & (carriers.keys() | rows.ids())
+    return outer.intersection(chain(carriers, rows.ids()))
 
 
 def _carries_tokens(run: Run) -> bool:

@@ -19,6 +19,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
 from whyspend.errors import WhyspendError
@@ -302,7 +303,9 @@ def _count(piece: _Slice, portion: Portion) -> None:
 
 def _contained(group: _Group, portion: Portion) -> list[tuple[int, str]]:
     """Runs of an earlier stretch that turn out to be outer runs, now that their inner run was read."""
-    found = portion.inside & group.open.keys()
+    if not group.open:
+        return []
+    found = group.open.keys() & chain.from_iterable(portion.inside)
     return [(group.open.pop(run_id).started_at, run_id) for run_id in sorted(found)]
 
 

@@ -51,8 +51,8 @@ class Portion:
     """More calls, by the names of the ledger's columns: those that had ended before `end`."""
     outer: list[tuple[int, str]]
     """(started_at, id) of runs that contain an LLM run with usage."""
-    inside: set[str]
-    """Ids of all runs that an LLM run with usage was called from."""
+    inside: list[tuple[str, ...]]
+    """Ids of the runs that LLM runs with usage were called from, for each of these."""
     pending: list[tuple[str, int]]
     """Project and start of each model run that has not ended."""
     runs: int
@@ -147,30 +147,26 @@ def _starts(wanted: Wanted, found: api.Found, chosen: set[str]) -> list[tuple[in
     return starts
 
 
-def _inside(calls: list[tuple[Call, tuple[str, ...]]], rows: wire.Rows) -> set[str]:
+def _inside(calls: list[tuple[Call, tuple[str, ...]]], rows: wire.Rows) -> list[tuple[str, ...]]:
     within = [parents for call, parents in calls if call.kind == "llm" and call.usage_source]
-    return set(chain.from_iterable([*within, *rows.parents_of_llm()]))
+    return [*within, *rows.parents_of_llm()]
 
 
 def _attribute(
     wanted: Wanted, runs: list[wire.Run], calls: list[tuple[Call, tuple[str, ...]]], rows: wire.Rows
 ) -> None:
     """Give calls that lack a dimension what their ancestors know: the dimension, the root's name, the thread."""
-    heirs: list[tuple[Call | wire.Heir, tuple[str, ...]]] = [
-        (call, parents) for call, parents in calls if parents and _lacks_a_dimension(call.attributed)
-    ]
+    heirs = [(call, parents) for call, parents in calls if parents and _lacks_a_dimension(call.attributed)]
     lacking = rows.lacking(wanted.dimensions)
-    from_rows = [rows.heir(at, wanted.dimensions) for at in lacking]
-    heirs += [(heir, rows.parents[at]) for heir, at in zip(from_rows, lacking, strict=True)]
-    above = set(chain.from_iterable([parents for _, parents in heirs]))
+    within = [*(parents for _, parents in heirs), *(rows.parents[at] for at in lacking)]
+    above = set(chain.from_iterable(within))
     known = {run.id: wire.to_ancestor(run, wanted.dimensions) for run in runs if run.id in above}
     known |= api.ancestors(
         wanted.server, list(wanted.names), above - known.keys(), plan.moment(wanted.end), wanted.dimensions
     )
-    for heir, parents in heirs:
-        wire.inherit(heir, parents, known)
-    for heir, at in zip(from_rows, lacking, strict=True):
-        rows.bequeath(at, heir, wanted.dimensions)
+    for call, parents in heirs:
+        wire.inherit(call, parents, known)
+    wire.inherit_rows(rows, lacking, known, wanted.dimensions)
 
 
 def _lacks_a_dimension(attributed: tuple[str | None, ...]) -> bool:
