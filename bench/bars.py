@@ -29,9 +29,11 @@ BARS: tuple[Bar, ...] = (
     Bar("report: peak memory", 400, "MB"),
     Bar("report: CPU of 7 days from the shell, against the bare query in a fresh process", 2.5, "x"),
     Bar("requests: peak memory of p95 by feature over 90 days", 1000, "MB"),
+    Bar("pricing: CPU of 90 days with all layers in use, against a plain GROUP BY", 1.5, "x"),
     Bar("re-pull: CPU of a report after ten, against a clean ledger", 1.1, "x"),
     Bar("re-pull: CPU of bringing two days again, against writing them once", 4, "x"),
     Bar("ledger: bytes on disk per call", 80, "bytes"),
+    Bar("quote: lines a CPU second of `--stdin`, against genai-prices' calc_price", 1.5, "x", at_least=True),
     Bar("help: CPU of `whyspend --help`, against `python -c pass`", 6, "x"),
 )
 

@@ -145,6 +145,11 @@ def expressions(
     }
 
 
+def matches(rule: Rule, words: SqlWords) -> str:
+    """The SQL of whether a call looks as a rule wants it, owned or not; NULL counts as no."""
+    return _rule_condition(rule, words)
+
+
 def _refuse_faults(
     dimensions: Sequence[str], rules: Sequence[Rule], aliases: Mapping[str, Mapping[str, str]]
 ) -> None:

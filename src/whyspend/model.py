@@ -203,10 +203,39 @@ class Batch:
     """project -> the address under which its traces can be seen: `<address>/r/<trace id>`."""
     pending: int = 0
     """Runs that were seen but had not ended; the next pull picks them up."""
+    billed: "Bill | None" = None
+    """What a provider charged, for sources that bring bills instead of calls."""
 
 
 Cell = str | int | bool | Decimal | date | datetime | tuple[Decimal | None, ...] | None
 """A value in a table. Money is a Decimal in USD; unknown is None, never 0."""
+
+
+@dataclass(frozen=True)
+class Billed:
+    """One line of a provider's bill, for one UTC day."""
+
+    day: date
+    provider: str
+    model: str | None
+    """As the provider names it; None: the line does not say."""
+    token_class: str | None
+    """input, cached input, cache write, output, web search or other; None: the line does not say."""
+    usd: Decimal | None
+    """With all digits that the bill has; None: it counts tokens only."""
+    tokens: int | None
+    """None: it does not count tokens."""
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a provider charged for some UTC days."""
+
+    lines: tuple[Billed, ...]
+    since: date | None
+    until: date | None
+    """The days that it covers, both inclusive, with and without charges; None: none."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -322,6 +351,10 @@ class Engine(Protocol):
         """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""
         ...
 
+    def place(self, column: str, texts: Sequence[str]) -> str:
+        """The place, from 1, of a column's text in a list of texts; NULL where it is not in it."""
+        ...
+
     def micros(self, column: str) -> str:
         """Microseconds since the epoch, UTC, of a timestamp."""
         ...
@@ -364,3 +397,46 @@ class Finding:
     what: str
     next_step: str = ""
     """What to do about it; empty where there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One message to people. Names within its texts are as hostile as they came: each channel escapes for itself."""
+
+    kind: Literal[
+        "over_budget",
+        "near_budget",
+        "spike",
+        "new_feature",
+        "new_model",
+        "untagged",
+        "unpriced",
+        "stale",
+        "test",
+    ]
+    state: Literal["trigger", "remind", "resolve"]
+    """It begins, it goes on, it is over."""
+    severity: Literal["info", "warning", "critical"]
+    key: str
+    """What it is about; the same text from trigger to resolve, and on no other alert."""
+    title: str
+    """One sentence: what, and how much over."""
+    at: datetime
+    """When it was found, UTC."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """(label, value), formatted for people, in their order: since when, spent, limit, projected. Channels show
+    the first 20."""
+    drivers: tuple[str, ...] = ()
+    """The largest causes, a sentence each, largest first. Channels show the first 3."""
+    command: str = ""
+    """The shell command that shows more."""
+    link: str = ""
+    """Where to look, such as a trace; empty: nowhere. Channels leave out what is no web address."""
+
+
+class Channel(Protocol):
+    """A file in alerts/: `send(alert, **options)` tells people. Options are its keyword-only parameters."""
+
+    def send(self, alert: Alert, **options: Any) -> None:
+        """Return once the alert was accepted, or raise SourceError after a few tries."""
+        ...

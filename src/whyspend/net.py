@@ -146,7 +146,7 @@ class Web:
             if attempt >= most or answer.pause > LONGEST_WAIT:
                 raise SourceError(self._gave_up(path, answer, attempt))
             self.pace.silence(answer.pause)
-            self._wait(max(answer.pause, _jittered(attempt)), f"another try: {answer.what}")
+            self._wait(max(answer.pause, jittered(attempt)), f"another try: {answer.what}")
 
     def close(self) -> None:
         """End every wait at once, and every request that does not end by itself within a moment."""
@@ -163,11 +163,11 @@ class Web:
         try:
             response = send()
         except httpx2.RequestError as error:
-            return _Trouble(_plainly(error))
+            return _Trouble(plainly(error))
         self._answered = True
         status = response.status_code
         if status in (408, 425, 429) or status >= 500:
-            return _Trouble(f"it answered {status}", _retry_after(response.headers.get("retry-after")))
+            return _Trouble(f"it answered {status}", retry_after(response.headers.get("retry-after")))
         if not response.is_success:
             raise Refused(self._refusal(path, response), status)
         try:
@@ -344,12 +344,12 @@ def _refuse_unsendable(headers: Mapping[str, str]) -> None:
             )
 
 
-def _jittered(attempt: int) -> float:
+def jittered(attempt: int) -> float:
     """Half to all of 0.5, 1, 2, 4, 8 s: clients that failed together do not come back together."""
     return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
 
 
-def _retry_after(value: str | None) -> float:
+def retry_after(value: str | None) -> float:
     """Seconds, from either form of the header (RFC 9110): `120` or `Sun, 22 Nov 2026 12:00:00 GMT`."""
     if not value:
         return 0.0
@@ -364,7 +364,7 @@ def _retry_after(value: str | None) -> float:
     return max(0.0, (when.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _plainly(error: httpx2.RequestError) -> str:
+def plainly(error: httpx2.RequestError) -> str:
     """A broken connection in words; the exception's own text can hold an address with a login."""
     if isinstance(error, httpx2.ConnectError):
         return "no connection (is the host name right, and is the server up?)"

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from whyspend.errors import UsageError, nearest
 
-STAGES = ("sources", "reports", "formats", "engines")
+STAGES = ("sources", "reports", "formats", "engines", "alerts")
 
 
 def names(stage: str) -> list[str]:

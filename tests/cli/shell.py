@@ -46,9 +46,14 @@ def piped(args: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None =
 
 
 def on_a_terminal(
-    args: Sequence[str | Path], cwd: Path, *, width: int = 100, env: Mapping[str, str] | None = None
+    args: Sequence[str | Path],
+    cwd: Path,
+    *,
+    width: int = 100,
+    env: Mapping[str, str] | None = None,
+    answer: bytes = b"",
 ) -> Result:
-    """Run with stdout and stderr on a terminal of this width; `out` has what both wrote."""
+    """Run with stdout and stderr on a terminal of this width; `out` has what both wrote. `answer` is typed ahead."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     with subprocess.Popen(
@@ -60,6 +65,7 @@ def on_a_terminal(
         stderr=theirs,
     ) as process:
         os.close(theirs)
+        os.write(ours, answer)
         out = _read_to_end(ours)
         return Result(process.wait(60), out.replace(b"\r\n", b"\n"), "")
 

@@ -256,7 +256,7 @@ def test_doctor_goes_through_all_parts_and_fails_when_something_must_be_done(
     result = whyspend("doctor", "--ledger", sample)
     assert result.code == 1
     sections = re.findall(r"(?m)^(\w.*)$", result.text)
-    assert sections == ["configuration", "source langsmith", "ledger", "dimensions"]
+    assert sections == ["configuration", "source langsmith", "ledger", "prices", "dimensions"]
     assert "PROBLEM  LangSmith needs a key" in result.text
     assert re.search(r"ok +feature: on \d\d\.\d % of the calls of 30 days", result.text)
     assert "empty    user_tier: on none of the last" in result.text

@@ -14,11 +14,13 @@ from tests.cli.shell import command, environment, on_a_terminal, piped
 
 from whyspend import registry
 from whyspend.cli import BUILT_IN
+from whyspend.cli.prices import SUBCOMMANDS
 
 DAYS = ("--since", "2026-11-15", "--until", "2026-11-21")
 GOLDEN = Path(__file__).parent.parent / "golden" / "cli"
 COMMANDS = [[], *([name] for name in sorted([*BUILT_IN, *registry.names("reports")]))]
 COMMANDS += [["ledger", "info"], ["ledger", "verify"], ["ledger", "compact"]]
+COMMANDS += [["prices", name] for name in SUBCOMMANDS]
 
 
 @pytest.fixture

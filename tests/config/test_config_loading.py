@@ -104,10 +104,11 @@ def test_the_nearest_file_above_a_folder_is_found(tmp_path: Path) -> None:
             "whyspend.toml line 6: unknown key 'sets'. Did you mean 'set'?",
         ),
         (
-            "[[budgets]]\nlimit_usd = 2",
+            "[[zzz]]\nlimit_usd = 2",
             (
-                "whyspend.toml line 1: unknown key 'budgets'. "
-                "Known: timezone, ledger, dimensions, sources, aliases, attribution."
+                "whyspend.toml line 1: unknown key 'zzz'. "
+                "Known: timezone, ledger, dimensions, sources, aliases, attribution, prices, discounts, free_quotas, "
+                "budgets, alerts, spikes."
             ),
         ),
         ('"a\\nb" = 1', r"whyspend.toml line 1: unknown key 'a\nb'."),

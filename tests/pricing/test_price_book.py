@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from whyspend.errors import InputError
-from whyspend.pricing.book import BUCKETS, DATA, FAR_FUTURE, FAR_PAST, NO_TIER, TOP_TIER, Rate, filled, load
+from whyspend.pricing.book import (
+    BUCKETS,
+    DATA,
+    FAR_FUTURE,
+    FAR_PAST,
+    HEADER,
+    NO_TIER,
+    TOP_TIER,
+    Rate,
+    filled,
+    load,
+)
 
 
 def test_loading_imports_neither_the_source_nor_an_engine() -> None:
@@ -83,3 +94,67 @@ def test_a_damaged_price_book_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "rates.csv").write_text("price,from\n", encoding="utf-8")
     with pytest.raises(InputError, match="has other columns than this version reads"):
         load(tmp_path)
+
+
+def copied(tmp_path: Path, name: str, body: str) -> Path:
+    """A book of one price, with one file written by hand."""
+    folder = tmp_path / "book"
+    folder.mkdir()
+    files = {
+        "rates.csv": f"{','.join(HEADER)}\n",
+        "names.csv": "provider,name,model,kind\nopenai,m,m,exact\n",
+        "providers.csv": "provider,fallbacks\nopenai,\n",
+        "unpriced.csv": "provider,model,reason\n",
+        "sources.csv": "source,version\ngenai-prices,1\n",
+    }
+    for file, text in (files | {name: body}).items():
+        (folder / file).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_book_of_a_version_that_knew_fewer_columns_is_still_read(tmp_path: Path) -> None:
+    columns = "price,from,to,input_tokens,output_tokens,source,basis"
+    folder = copied(tmp_path, "rates.csv", f"{columns}\nopenai/m,2026-01-01,,8,9,genai-prices,dated\n")
+    (rate,) = load(folder).rates("openai/m")
+    assert (rate.rates["input_tokens"], rate.rates["reasoning_tokens"], rate.source) == (
+        8,
+        9,
+        "genai-prices@1",
+    )
+    assert rate.weekdays == 127
+    assert "web_searches" not in rate.rates
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "openai/m", "openai/m,x,,8,9,s,dated", "openai/m,,,8x,9,s,dated", "openai/m,,,-8,9,s,dated",
+        "openai/m,2026-01-01,2026-01-01,8,9,s,dated", f"openai/m,,,{10**30},9,s,dated", '"openai/m",,,"8',
+    ],
+)  # fmt: skip
+def test_a_row_that_is_no_price_is_one_line_with_the_file_and_the_price(tmp_path: Path, row: str) -> None:
+    columns = "price,from,to,input_tokens,output_tokens,source,basis"
+    folder = copied(tmp_path, "rates.csv", f"{columns}\n{row}\n")
+    with pytest.raises(InputError, match=r"rates\.csv has a row of 'openai/m' that is no price") as caught:
+        load(folder).rates("openai/m")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("rates.csv", ""), ("rates.csv", "price,from,to,source,basis,price\n"), ("rates.csv", "price,new\n"),
+        ("names.csv", "provider,name,model,kind\nnobody,m,m,exact\n"), ("names.csv", ""),
+        ("providers.csv", "provider,fallbacks\nopenai\n"), ("sources.csv", "source,version\n"),
+        ("unpriced.csv", 'provider,model,reason\n"a'),
+    ],
+)  # fmt: skip
+def test_a_file_that_no_compiler_wrote_is_named(tmp_path: Path, name: str, body: str) -> None:
+    with pytest.raises(InputError, match=name.replace(".", r"\.")) as caught:
+        load(copied(tmp_path, name, body))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_row_of_the_book_can_be_read() -> None:
+    book = load()
+    assert all(book.rates(price) for price in book.prices())

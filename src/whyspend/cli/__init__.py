@@ -18,7 +18,13 @@ BUILT_IN = {
     "init": "What must be set up? Writes a commented whyspend.toml.",
     "doctor": "What is set up, what is missing, and what to do?",
     "pull": "Bring calls in from a source: incremental, resumable.",
+    "verify": "What do the newest runs carry, and what is made of each? Stores nothing.",
     "ledger": "What is stored, is it whole, can it be smaller?",
+    "prices": "What does a token cost, since when, says who?",
+    "daily": "Every morning: pull, report, budgets, and tell who must know.",
+    "alerts": "Does every channel work? Sends a sample to each.",
+    "close": "Freeze the prices of a month: its report stays the same to the last digit.",
+    "reopen": "Price a closed month with today's prices again.",
     "completion": "Print the completion script for bash, zsh or fish.",
 }
 """Commands with a file of their own in this folder, and the line that `--help` shows; every report is one more."""

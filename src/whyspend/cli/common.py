@@ -59,6 +59,22 @@ def workspace(config: Path | None, ledger: str | None) -> Workspace:
     return Workspace(settings)
 
 
+def confirmed(yes: bool, question: str, otherwise: str) -> None:
+    """Ask before the past is changed; comes back only if it may be.
+
+    Raises:
+        UsageError: the answer is no, or nobody can give one.
+    """
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"This changes figures of the past, and nobody is here to agree. Nothing was changed: {otherwise}."
+        )
+    if not click.confirm(question, err=True):
+        raise UsageError("Nothing was changed.")
+
+
 def basis(prices: str) -> Basis:
     """What `--prices` means.
 
@@ -111,10 +127,10 @@ def write(answer: Table, name: str, output: Path | None, append: bool, engine: o
             target.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(target.with_name(f".{target.name}.lock"), timeout=LOCK_SECONDS):
                 _appended(answer, name, target, body, engine)
-                _replace(target, body.getvalue())
+                put_in_place(target, body.getvalue())
         else:
             _render(answer, name, body, engine, terminal=False)
-            _replace(target, body.getvalue())
+            put_in_place(target, body.getvalue())
     except Timeout:
         raise InputError(
             f"Another whyspend has been writing to {output} for {LOCK_SECONDS} s. Wait for it, or end it."
@@ -170,7 +186,7 @@ def _render(
     formatter.write(answer, out, **{key: value for key, value in offered.items() if key in known})
 
 
-def _replace(output: Path, body: bytes) -> None:
+def put_in_place(output: Path, body: bytes) -> None:
     """Put a file in place in one step; a device or pipe is written to."""
     if output.exists() and not output.is_file():
         output.write_bytes(body)

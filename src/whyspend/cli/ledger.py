@@ -45,7 +45,7 @@ def info(config: Path | None, ledger: str | None) -> None:
 @command.command("verify")
 @place_options
 def verify(config: Path | None, ledger: str | None) -> None:
-    """Compare every file with the manifest: size, hash, rows; each call once. Changes nothing.
+    """Compare every file with the manifest: size, hash, rows; each call once; and the price books. Changes nothing.
 
     Exits with 2 when a figure could be wrong.
     """
@@ -53,11 +53,16 @@ def verify(config: Path | None, ledger: str | None) -> None:
     found = list(place.ledger.faults(place.engine))
     for fault in found:
         click.echo(f"{'note' if fault.harmless else 'DAMAGED'}: {fault.path}: {fault.what}", err=True)
-    damaged = [fault for fault in found if not fault.harmless]
+    damaged = [fault for fault in found if not fault.harmless and not fault.prices]
     if damaged:
         raise LedgerError(
             f"{len(damaged)} of the ledger's files are damaged. Nothing was deleted. Pull their days anew: "
             "whyspend pull SOURCE --since DAY --until DAY --timezone UTC --full."
+        )
+    if any(fault.prices for fault in found):
+        raise LedgerError(
+            "What the ledger is priced with is damaged; its calls are whole. Nothing was deleted. "
+            f"Restore {place.config.ledger}/prices from a backup."
         )
     files = place.ledger.snapshot().manifest.files
     sys.stdout.write(

@@ -36,10 +36,17 @@ def command(
             done = Pulled(name)
             for done in place.pull(name, asked, full=full, on_progress=shown.update):
                 shown.published(done)
-        _say(place, done)
+        say(place, done)
 
 
-def _say(place: Workspace, done: Pulled) -> None:
+def say(place: Workspace, done: Pulled) -> None:
+    """What a pull came to, on stderr."""
+    if done.billed is not None:
+        click.echo(
+            f"{done.source}: read {done.billed:,} lines of the bill. Next: whyspend reconcile {done.source}.",
+            err=True,
+        )
+        return
     removed = f", {done.removed:,} removed" if done.removed else ""
     pending = f" {done.pending:,} runs had not ended; the next pull brings them." if done.pending else ""
     click.echo(

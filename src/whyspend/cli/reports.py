@@ -2,6 +2,9 @@
 
 import inspect
 import re
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -19,10 +22,15 @@ from whyspend.cli.common import (
     write,
 )
 
+MORE = {name: f"whyspend.cli.{name}" for name in ("budgets", "coverage", "reconcile")}
+"""Reports whose command does more than answer: where its OPTIONS are, and `answered`, which asks, and says what to do
+once the answer is written."""
+
 
 def command_of(name: str) -> click.Command:
     """Build the command of a report."""
     report = registry.load("reports", name)
+    more = import_module(MORE[name]) if name in MORE else None
 
     @click.command(name, help=_help(report))
     @window_options
@@ -53,23 +61,36 @@ def command_of(name: str) -> click.Command:
     )
     @click.option("--append", is_flag=True, help="Add to the CSV file of -o, under its one header.")
     @place_options
-    def command(**given: Any) -> None:
+    def command(**given: Any) -> int:
         place = workspace(given.pop("config"), given.pop("ledger"))
         asked = place.window(given.pop("since"), given.pop("until"), given.pop("timezone"))
         form, append = given.pop("format"), given.pop("append")
         output = destination(form, given.pop("output"), append)
-        answer = place.ask(
+        ask = partial(
+            place.ask,
             name,
             asked,
             where=given.pop("where"),
             basis=basis(given.pop("prices")),
             for_terminal=is_for_terminal(form, output),
-            **{key: value for key, value in given.items() if value is not None},
         )
+        options = {key: value for key, value in given.items() if value is not None}
+        answer, finish = more.answered(place, ask, options) if more else (ask(**options), _done)
         write(answer, form, output, append, place.engine)
+        return finish()
 
-    command.params = [*_own(report), *command.params]
+    command.params = [*_with(_own(report), more.OPTIONS if more else ()), *command.params]
     return command
+
+
+def _done() -> int:
+    return 0
+
+
+def _with(own: list[click.Option], more: Sequence[click.Parameter]) -> list[click.Parameter]:
+    """The options of a report, those that its file beside this one says otherwise in their place."""
+    named: dict[str | None, click.Parameter] = {option.name: option for option in more}
+    return [named.pop(option.name, option) for option in own] + list(named.values())
 
 
 def _own(report: ModuleType) -> list[click.Option]:
@@ -84,12 +105,13 @@ def _own(report: ModuleType) -> list[click.Option]:
 
 
 def _option(name: str, kind: Any, default: Any, text: str) -> click.Option:
-    flag = f"--{name.replace('_', '-')}"
+    flag = f"--{name.rstrip('_').replace('_', '-')}"  # `try_`, for `try` is a word of Python
     if kind is bool:
-        return click.Option([flag], is_flag=True, default=default, help=text)
+        return click.Option([flag, name], is_flag=True, default=default, help=text)
     if kind == tuple[str, ...]:
-        return click.Option([flag], help=f"{text} Default: {','.join(default)}.", callback=_listed)
-    return click.Option([flag], type=kind, default=default, show_default=True, help=text)
+        said = f"{text} Default: {','.join(default)}." if default else text
+        return click.Option([flag, name], help=said, callback=_listed)
+    return click.Option([flag, name], type=kind, default=default, show_default=default != "", help=text)
 
 
 def _listed(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:

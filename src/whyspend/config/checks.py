@@ -2,15 +2,18 @@
 
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from whyspend import registry
 from whyspend.attribution import alias_faults, dimension_fault, faults
+from whyspend.config import channels, spikes
 from whyspend.config.lines import Place
 from whyspend.config.model import Settings
 from whyspend.errors import nearest
 from whyspend.model import COLUMNS
+from whyspend.pricing import discounts, entries, quotas
+from whyspend.reports.budgets import entries as budgets
 
 Fault = tuple[Place, str]
 
@@ -20,14 +23,20 @@ _OTHER_KEY = "Tag the runs with a metadata key of another name."
 _ANSWER_COLUMNS = (
     *("day", "hour", "week", "month", "model", "since", "until"),
     *("calls", "requests", "cost_usd", "unpriced_calls", "share", "change_usd", "series", "url"),
-    *("p50_usd", "p95_usd", "p99_usd", "highest_usd"),
+    *("list_cost_usd", "p50_usd", "p95_usd", "p99_usd", "highest_usd"),
 )
 """Columns of answers and words of `--by` that are no columns of the ledger."""
 
 _NOT_ZONES = re.compile(r"localtime|posixrules|Factory|(right|posix)/.*")
 """Files beside the time zones that Python opens like one, and that no engine knows."""
 
-_SECRET = re.compile(r"key|token|secret|password|credential")
+_SECRET = re.compile(r"key|token|secret|password|credential|authorization")
+
+_LONGEST_PAUSE = 10_000
+"""Hours between two reminders: more than a year."""
+
+_SECRET_ADDRESSES = ("slack", "apprise")
+"""Types of channel whose address opens the door to whoever knows it."""
 
 
 def setting_faults(settings: Settings) -> Iterator[Fault]:
@@ -39,6 +48,10 @@ def setting_faults(settings: Settings) -> Iterator[Fault]:
         _source_faults(settings),
         _alias_faults(settings),
         _rule_faults(settings),
+        _price_faults(settings),
+        _budget_faults(settings),
+        _channel_faults(settings),
+        ((("spikes", *place), message) for place, message in spikes.faults(settings.spikes)),
     )
 
 
@@ -57,15 +70,30 @@ def nul_faults(value: object, place: Place = ()) -> Iterator[Fault]:
 
 def literal_secrets(settings: Settings) -> Iterator[Fault]:
     """Yield every key of an account that is written out in the file, never with its value."""
-    for name, options in settings.sources.items():
-        for key, value in options.items():
-            secret = _SECRET.search(key) and not key.startswith("public")
-            if secret and isinstance(value, str) and value and not value.startswith("env:"):
-                message = (
-                    f"{key} of source {name!r} is written out, so whoever reads the file can use it. "
-                    f'Put it into an environment variable and write {key} = "env:NAME".'
-                )
-                yield ("sources", name, key), message
+    held = [("sources", "source", settings.sources), ("alerts", "channel", settings.alerts)]
+    for section, noun, named in held:
+        for name, options in named.items():
+            for key, value in options.items():
+                if _is_secret(key, options) and any(map(_written_out, _items(value))):
+                    message = (
+                        f"{key} of {noun} {name!r} is written out, so whoever reads the file can use it. "
+                        f'Put it into an environment variable and write {key} = "env:NAME".'
+                    )
+                    yield (section, name, key), message
+
+
+def _is_secret(key: str, options: Mapping[str, object]) -> bool:
+    if key == "url":
+        return options.get("type") in _SECRET_ADDRESSES
+    return bool(_SECRET.search(key)) and not key.startswith("public")
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _written_out(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and not value.startswith("env:")
 
 
 def _timezone_faults(name: str) -> Iterator[Fault]:
@@ -128,3 +156,51 @@ def _rule_faults(settings: Settings) -> Iterator[Fault]:
     for index, rule in enumerate(settings.attribution):
         for place, message in faults(rule, settings.dimensions):
             yield ("attribution", index, *place), message
+
+
+def _price_faults(settings: Settings) -> Iterator[Fault]:
+    for number, place, message in entries.list_faults(settings.prices):
+        named = entries.label(number, settings.prices[number - 1])
+        yield ("prices", number - 1, *place), f"{named}: {message}"
+    for number, discount in enumerate(settings.discounts, 1):
+        for where, message in discounts.faults(discount, settings.dimensions):
+            yield ("discounts", number - 1, *where), f"{discount.label(number)}: {message}"
+    for number, quota in enumerate(settings.free_quotas, 1):
+        for where, message in quotas.faults(quota):
+            yield ("free_quotas", number - 1, *where), f"{quota.label(number)}: {message}"
+
+
+def _budget_faults(settings: Settings) -> Iterator[Fault]:
+    for number, place, message in budgets.list_faults(settings.budgets):
+        yield ("budgets", number - 1, *place), f"{settings.budgets[number - 1].label(number)}: {message}"
+
+
+def _channel_faults(settings: Settings) -> Iterator[Fault]:
+    known = registry.names("alerts") if settings.alerts else []
+    there_is = f"There is: {', '.join(known)}."
+    for name, options in settings.alerts.items():
+        place: Place = ("alerts", name)
+        kind = options.get("type")
+        if not _PLAIN_NAME.fullmatch(name):
+            yield place, f"{name!r} cannot be the name of a channel. {_PLAIN}"
+        elif kind is None:
+            yield place, f"channel {name!r} needs a type. {there_is}"
+        elif not isinstance(kind, str) or kind not in known:
+            hint = nearest(kind, known) if isinstance(kind, str) else ""
+            yield (*place, "type"), f"{kind!r} is not a type of channel.{hint} {there_is}"
+        else:
+            yield from _channel_key_faults(name, options)
+
+
+def _channel_key_faults(name: str, options: Mapping[str, object]) -> Iterator[Fault]:
+    only = options.get("only", [])
+    if not isinstance(only, list) or not all(isinstance(kind, str) for kind in only):
+        yield ("alerts", name, "only"), f'only of channel {name!r} must be a list: ["over_budget", "spike"].'
+    else:
+        for kind in (kind for kind in only if kind not in channels.KINDS):
+            hint = nearest(kind, channels.KINDS) or f" There is: {', '.join(channels.KINDS)}."
+            yield ("alerts", name, "only"), f"{kind!r} is not a kind of alert.{hint}"
+    hours = options.get("remind_hours", 0)
+    if not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= _LONGEST_PAUSE:
+        message = f"remind_hours of channel {name!r} must be a whole number of hours; 0 is never."
+        yield ("alerts", name, "remind_hours"), message

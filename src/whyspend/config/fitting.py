@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec.structs import fields
@@ -13,6 +13,7 @@ from whyspend.errors import nearest
 _WORDS = {
     "str": "text",
     "int": "a whole number",
+    "decimal": "a number",
     "float": "a number",
     "bool": "true or false",
     "array": "a list",
@@ -31,7 +32,7 @@ def misfit(value: object, kind: Any, place: Place = ()) -> tuple[Place, str] | N
     """
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct) and isinstance(value, dict):
-        known = [field.name for field in fields(bare)]
+        known = [field.encode_name for field in fields(bare)]
         if unknown := [key for key in value if key not in known]:
             return (*place, unknown[0]), _unknown(unknown[0], known)
     for key, item, item_kind in _parts(value, bare):
@@ -66,7 +67,7 @@ def _in_words(kinds: re.Match[str]) -> str:
 
 def _parts(value: object, kind: Any) -> Iterator[tuple[str | int, object, Any]]:
     if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        kinds = {field.name: field.type for field in fields(kind)}
+        kinds = {field.encode_name: field.type for field in fields(kind)}
         yield from ((key, item, kinds[key]) for key, item in value.items())
     elif isinstance(value, dict) and get_origin(kind) in (dict, Mapping):
         yield from ((key, item, get_args(kind)[1]) for key, item in value.items())
@@ -80,6 +81,8 @@ def _unknown(key: str, known: Sequence[str]) -> str:
 
 
 def _hint(value: object, kind: Any, place: Place) -> str:
+    if get_origin(kind) is Literal:
+        return f" Write {' or '.join(repr(word) for word in get_args(kind))}."
     if isinstance(value, dict) and get_origin(kind) is tuple:
         return f" Write [[{_named(place)}]], with two brackets."
     if isinstance(value, dict) and place[-1:] == ("metadata",):

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,27 @@ class Document:
         here = Path.cwd()
         return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
 
-    def parsed(self) -> dict[str, Any]:
-        """Read the text as TOML.
+    def parsed(self, *, exact: Collection[str] = ()) -> dict[str, Any]:
+        """Read the text as TOML; numbers with decimals under the keys of `exact` as Decimal.
 
         Raises:
             ConfigError: it is not TOML, or a key is given twice.
         """
         try:
-            return tomllib.loads(self.text)
+            content = tomllib.loads(self.text)
+            if any(key in content for key in exact):
+                decimals = tomllib.loads(self.text, parse_float=_decimal)
+                content |= {key: decimals[key] for key in exact if key in content}
+            return content
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{self.shown()} {_explained(self.text, str(error))}") from None
         except RecursionError:
             raise ConfigError(f"{self.shown()} cannot be read: its values are nested too deep.") from None
+
+
+def _decimal(written: str) -> Decimal:
+    """A TOML number with decimals, which may be written 1_000.5."""
+    return Decimal(written.replace("_", ""))
 
 
 def line_of(text: str, place: Place) -> int:

@@ -7,14 +7,18 @@ from typing import Any
 
 import msgspec
 
+from whyspend.config.channels import channels
 from whyspend.config.checks import literal_secrets, nul_faults, setting_faults
 from whyspend.config.fitting import misfit, reason
-from whyspend.config.lines import Document
+from whyspend.config.lines import Document, Place
 from whyspend.config.model import Config, Settings
 from whyspend.config.sources import DEFAULT_SOURCE, SourceConfig
 from whyspend.errors import ConfigError
 
 FILE = "whyspend.toml"
+
+MONEY = ("prices", "discounts", "free_quotas", "budgets", "spikes")
+"""The keys whose numbers are read as they are written: 0.1 is one tenth, not the nearest binary fraction."""
 
 
 def find(start: Path) -> Path | None:
@@ -30,7 +34,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         ConfigError: the file cannot be read, or something in it cannot be used; with the line.
     """
     document = Document(path, _text(path) if path else "")
-    content = document.parsed()
+    content = document.parsed(exact=MONEY)
     for place, message in nul_faults(content):
         raise document.error(place, message)
     settings = _settings(content, document)
@@ -44,6 +48,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         sources=MappingProxyType(_sources(settings)),
         aliases=MappingProxyType({key: MappingProxyType(folds) for key, folds in settings.aliases.items()}),
         attribution=settings.attribution,
+        prices=settings.prices,
+        discounts=settings.discounts,
+        free_quotas=settings.free_quotas,
+        budgets=settings.budgets,
+        alerts=MappingProxyType(channels(settings.alerts)),
+        spikes=settings.spikes,
         warnings=tuple(document.pointing(*found) for found in literal_secrets(settings)),
         document=document,
         environ=environ,
@@ -69,7 +79,19 @@ def _settings(content: dict[str, Any], document: Document) -> Settings:
         return msgspec.convert(content, Settings)
     except msgspec.ValidationError as error:
         place, message = misfit(content, Settings) or ((), reason(error))
-        raise document.error(place, message) from None
+        raise document.error(place, _entry(place, content) + message) from None
+
+
+def _entry(place: Place, content: Mapping[str, Any]) -> str:
+    """Which of the entries about money a place is in: `[[prices]] entry 3 (azure/our-gpt4o): `."""
+    if len(place) < 2 or place[0] not in MONEY or not isinstance(place[1], int):
+        return ""
+    entry = content[place[0]][place[1]]
+    if not isinstance(entry, dict):
+        return f"[[{place[0]}]] entry {place[1] + 1}: "
+    names = ("name",) if place[0] == "budgets" else ("provider", "model")
+    named = [entry[key] for key in names if isinstance(entry.get(key), str)]
+    return f"[[{place[0]}]] entry {place[1] + 1}{' (' + '/'.join(named) + ')' if named else ''}: "
 
 
 def _ledger(written: str, document: Document) -> str:

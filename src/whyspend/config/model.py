@@ -9,13 +9,40 @@ import msgspec
 from msgspec import Meta, Struct
 
 from whyspend.attribution import Rule
+from whyspend.config import channels
+from whyspend.config.channels import ChannelConfig
 from whyspend.config.lines import Document
 from whyspend.config.sources import SourceConfig, resolved
+from whyspend.config.spikes import Spikes
 from whyspend.model import DEFAULT_DIMENSIONS
+from whyspend.pricing.discounts import Discount
+from whyspend.pricing.entries import UserPrice
+from whyspend.pricing.quotas import FreeQuota
+from whyspend.reports.budgets.entries import Budget
 
 _SOURCE_SCHEMA = {
     "required": ["type"],
     "properties": {"type": {"type": "string", "description": "The kind of source: langsmith, or a plug-in."}},
+}
+
+_CHANNEL_SCHEMA = {
+    "required": ["type"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "description": "The kind of channel: slack, pagerduty, webhook, email, github, apprise, or a plug-in.",
+        },
+        "only": {
+            "type": "array",
+            "items": {"enum": list(channels.KINDS)},
+            "description": "The kinds of alerts that it gets. Default: all; of pagerduty over_budget and spike.",
+        },
+        "remind_hours": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How often it is told again of what goes on. Default: 0, never.",
+        },
+    },
 }
 
 
@@ -59,6 +86,42 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "For each dimension the first rule that matches wins."
         ),
     ] = ()
+    prices: Annotated[
+        tuple[UserPrice, ...],
+        Meta(
+            description="Your own prices, which win over the price list: in US dollars per million tokens, per "
+            "request or per second. On days that no entry is for, the price list holds."
+        ),
+    ] = ()
+    discounts: Annotated[
+        tuple[Discount, ...],
+        Meta(
+            description="What your contract takes off list prices, or puts on them. All entries that match a call "
+            "apply, one on top of the other."
+        ),
+    ] = ()
+    free_quotas: Annotated[
+        tuple[FreeQuota, ...],
+        Meta(
+            description="What a provider gives for free each day or month, taken off a day as an adjustment. Only "
+            "for a ledger that holds all calls that share the quota."
+        ),
+    ] = ()
+    budgets: Annotated[
+        tuple[Budget, ...],
+        Meta(description="What calls may cost, or use, in a period. Asked with: whyspend budgets."),
+    ] = ()
+    alerts: Annotated[
+        dict[str, Annotated[dict[str, Any], Meta(extra_json_schema=_CHANNEL_SCHEMA)]],
+        Meta(
+            description="Who is told by `whyspend budgets --notify` and `whyspend daily`. The name is yours; every key "
+            "beside type, only and remind_hours is an option of the type."
+        ),
+    ] = {}
+    spikes: Annotated[
+        Spikes,
+        Meta(description="What is told without a budget: spikes, and what is new or missing."),
+    ] = Spikes()
 
 
 @dataclass(frozen=True)
@@ -77,6 +140,13 @@ class Config:
     aliases: Mapping[str, Mapping[str, str]]
     """By dimension: spelling -> value."""
     attribution: tuple[Rule, ...]
+    prices: tuple[UserPrice, ...]
+    discounts: tuple[Discount, ...]
+    free_quotas: tuple[FreeQuota, ...]
+    budgets: tuple[Budget, ...]
+    alerts: Mapping[str, ChannelConfig]
+    """By name, with the options as written: ask `channel` for those that can be used."""
+    spikes: Spikes
     warnings: tuple[str, ...]
     """What works but should not stay so, a line each."""
     document: Document = field(repr=False, compare=False)
@@ -91,15 +161,42 @@ class Config:
         """
         return resolved(self.sources, name, self.document, self.environ)
 
+    def channel(self, name: str) -> ChannelConfig:
+        """Return a channel with options that its `send` accepts, secrets included. Imports the channel.
+
+        Raises:
+            UsageError: no channel has this name.
+            ConfigError: an option that is unknown, missing or of a wrong type, or a variable that is not set.
+        """
+        return channels.resolved(self.alerts, name, self.document, self.environ)
+
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of whyspend.toml, for editors."""
     # By way of JSON, so that defaults are lists and not tuples.
     generated = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Settings)))
     settings = generated["$defs"].pop("Settings")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **settings,
-        "title": "whyspend.toml",
-        "$defs": generated["$defs"],
-    }
+    whole: dict[str, Any] = _in_toml(
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **settings,
+            "title": "whyspend.toml",
+            "$defs": generated["$defs"],
+        }
+    )
+    return whole
+
+
+def _in_toml(part: Any) -> Any:
+    """A part of a schema as TOML has it: decimals are numbers there, and what is left out is not null."""
+    if isinstance(part, list):
+        return [_in_toml(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "decimal":
+        return {**{key: item for key, item in part.items() if key != "format"}, "type": "number"}
+    kinds = [kind for kind in part.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        rest = {key: item for key, item in part.items() if key not in ("anyOf", "default")}
+        return _in_toml({**rest, **kinds[0]})
+    return {key: _in_toml(item) for key, item in part.items()}

@@ -28,6 +28,70 @@ projects = ["prod-chat", "prod-agents"]    # default: all
 [aliases.feature]
 rag_search = "rag-search"
 """,
+    "prices": """\
+[[prices]]
+provider = "azure"
+model = "our-gpt4o"                        # a deployment: priced as the model behind it
+same_as = "openai/gpt-4o"
+
+[[prices]]
+provider = "ollama"
+model = "llama3*"
+per_second = 0.0006                        # a machine for $2.16 an hour
+from = 2026-01-01
+
+[[prices]]
+model = "our-finetune"
+input = 3.00                               # US dollars per million tokens
+cache_read = 0.30
+output = 12.00
+tiers = [{ over = 200_000, input = 6.00, cache_read = 0.60, output = 18.00 }]
+""",
+    "discounts": """\
+[[discounts]]
+name = "contract 2026"
+provider = "openai"
+model = "gpt-*"
+percent = 15
+from = 2026-01-01
+to = 2027-01-01
+""",
+    "free_quotas": """\
+[[free_quotas]]
+provider = "google"
+model = "gemini-2.5-*"
+unit = "web_searches"
+per = "day"
+amount = 1_500
+""",
+    "budgets": """\
+[[budgets]]
+name = "rag-search"
+where = { feature = "rag-search", env = "production" }
+period = "day"                             # hour, day, week, month, quarter, or "rolling 30d"
+limit_usd = 2.00                           # or limit_tokens, or limit_calls
+warn_at = [0.5, 0.8]
+
+[[budgets]]
+name = "any customer"
+each = "customer_id"                       # one such budget for every customer
+limit_usd = 50
+""",
+    "alerts": """\
+[alerts.team]
+type = "slack"
+url = "env:SLACK_WEBHOOK_URL"
+
+[alerts.oncall]
+type = "pagerduty"
+routing_key = "env:PAGERDUTY_ROUTING_KEY"
+only = ["over_budget", "spike"]
+""",
+    "spikes": """\
+[spikes]
+new_model = false
+floor_usd = 20
+""",
     "attribution": """\
 [[attribution]]
 when = { project = "nightly-eval" }

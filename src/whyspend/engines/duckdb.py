@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -154,6 +154,11 @@ class DuckDB:
     def any_item(self, items: str, condition: Callable[[str], str]) -> str:
         """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""
         return f"len(list_filter({items}, lambda item: {condition('item')})) > 0"
+
+    def place(self, column: str, texts: Sequence[str]) -> str:
+        """The place, from 1, of a column's text in a list of texts; NULL where it is not in it."""
+        # A function of one column is worked out once for each text of its dictionary, an IN for every row.
+        return f"list_position([{', '.join(map(self.literal, texts))}], {column})"
 
     def micros(self, column: str) -> str:
         """Microseconds since the epoch, UTC, of a timestamp."""

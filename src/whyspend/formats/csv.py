@@ -39,7 +39,7 @@ def write(table: Table, out: BinaryIO, *, header: bool = True) -> None:
 
 def header_line(table: Table) -> bytes:
     """The header with its line end, so that who appends can see whether a file has the same columns."""
-    names = [_safe(column.name) for column in table.columns if not column.derived]
+    names = [safe(column.name) for column in table.columns if not column.derived]
     return _lines([["since", "until", *names]])
 
 
@@ -50,9 +50,10 @@ def _lines(rows: Iterable[list[str]]) -> bytes:
 
 
 def _cell(value: Cell) -> str:
-    return _safe(value) if isinstance(value, str) else plain(value)
+    return safe(value) if isinstance(value, str) else plain(value)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """Text that neither a spreadsheet runs nor a terminal acts on."""
     harmless = _FORMULA.sub(r"\1'", text)
     return _ACTIVE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), harmless)

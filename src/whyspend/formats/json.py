@@ -21,13 +21,13 @@ def write(table: Table, out: BinaryIO) -> None:
     names = [column.name for column in table.columns]
     total = {name: table.total[name] for name in names if name in table.total}
     members = {
-        "report": _text(table.report),
+        "report": string(table.report),
         "window": _object({"since": window.since, "until": window.until, "timezone": window.timezone}),
         "columns": _lines(_object({"name": column.name, "unit": column.unit}) for column in table.columns),
         "rows": _lines(_object(dict(zip(names, row, strict=True))) for row in table.rows),
         "total": _object(total),
         "trust": _object(_trust(table.trust)),
-        "notes": _lines(map(_text, table.notes)),
+        "notes": _lines(map(string, table.notes)),
     }
     body = ",\n".join(f'  "{name}": {member}' for name, member in members.items())
     out.write(f"{{\n{body}\n}}\n".encode())
@@ -52,22 +52,23 @@ def _lines(items: Iterable[str]) -> str:
 
 
 def _object(values: Mapping[str, Cell]) -> str:
-    return "{" + ", ".join(f"{_text(name)}: {_value(value)}" for name, value in values.items()) + "}"
+    return "{" + ", ".join(f"{string(name)}: {literal(value)}" for name, value in values.items()) + "}"
 
 
-def _value(value: Cell) -> str:
+def literal(value: Cell) -> str:
+    """A cell as JSON: money with all its digits, unknown as null."""
     match value:
         case None:
             return "null"
         case tuple():
-            return "[" + ", ".join(map(_value, value)) + "]"
+            return "[" + ", ".join(map(literal, value)) + "]"
         case str() | date():
-            return _text(plain(value))
+            return string(plain(value))
         case _:
             return plain(value)
 
 
-def _text(text: str) -> str:
+def string(text: str) -> str:
     r"""A JSON string that keeps every character, those that act on a terminal as `\uXXXX`."""
     quoted = json.dumps(storable(text), ensure_ascii=False)
     if quoted.isprintable():

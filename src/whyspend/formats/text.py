@@ -77,7 +77,7 @@ def _lanes(table: Table, *, stacked: bool, compact: bool) -> list[_Lane]:
         name = visible(column.name)
         heading = name.split("_") if stacked else [name]
         cells = [show(column, value) for value in values] + ([total[index]] if total else [])
-        width = max(map(_display_width, [*heading, *cells]))
+        width = max(map(display_width, [*heading, *cells]))
         lanes.append(_Lane(column, heading, cells, [_color(column, value) for value in values], width, width))
     return lanes
 
@@ -157,7 +157,7 @@ def _line(lanes: list[_Lane], cells: list[str], colors: list[str] | None = None)
 
 def _aligned(lane: _Lane, cell: str, color: str) -> str:
     shown = _cut(cell, lane.width)
-    padding = " " * (lane.width - _display_width(shown))
+    padding = " " * (lane.width - display_width(shown))
     painted = _painted(shown, color)
     return padding + painted if lane.column.unit in NUMBER_UNITS else painted + padding
 
@@ -176,12 +176,12 @@ def _painted(text: str, color: str) -> str:
 
 def _cut(text: str, width: int) -> str:
     """The text, or as much of its beginning as fits before a `…`."""
-    if _display_width(text) <= width:
+    if display_width(text) <= width:
         return text
     room = width - 1
     end = 0
     for char in text:
-        room -= _display_width(char)
+        room -= display_width(char)
         if room < 0:
             break
         end += 1
@@ -190,19 +190,19 @@ def _cut(text: str, width: int) -> str:
 
 def _wrapped(text: str, width: int | None) -> list[str]:
     """Lines of whole words, all but the first indented; a word wider than the terminal stays whole."""
-    if width is None or _display_width(text) <= width:
+    if width is None or display_width(text) <= width:
         return [text]
     lines = [""]
     for word in text.split(" "):
         candidate = f"{lines[-1]} {word}" if lines[-1].strip() else f"{lines[-1]}{word}"
-        if _display_width(candidate) <= width or not lines[-1].strip():
+        if display_width(candidate) <= width or not lines[-1].strip():
             lines[-1] = candidate
         else:
             lines.append(f"  {word}")
     return lines
 
 
-def _display_width(text: str) -> int:
+def display_width(text: str) -> int:
     """Columns on a terminal: two for East Asian wide letters and emoji, none for marks on a letter."""
     if text.isascii():
         return len(text)

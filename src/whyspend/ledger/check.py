@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from whyspend.ledger import leftovers
+from whyspend.ledger import leftovers, prices
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.manifest import File
 from whyspend.model import Engine
@@ -23,10 +23,12 @@ class Fault:
     what: str
     harmless: bool = False
     """It is not part of the ledger, so no figure depends on it."""
+    prices: bool = False
+    """It is no calls, but what they are priced with: pulling anew does not bring it back."""
 
 
 def faults(root: Path, engine: Engine) -> Iterator[Fault]:
-    """Compare every live file with the manifest, then look for what does not belong here."""
+    """Compare every live file with the manifest, and the price books; then look for what does not belong here."""
     manifest = manifests.read(root)
     whole: list[File] = []
     for file in manifest.files:
@@ -39,6 +41,8 @@ def faults(root: Path, engine: Engine) -> Iterator[Fault]:
         names = [str(root / file.path) for file in whole]
         for source, call, times in engine.rows(REPEATED.format(files=engine.scan(names))):
             yield Fault("manifest.json", f"the call {call} of {source} is there {times} times")
+    for place, what in prices.faults(root):
+        yield Fault(place, what, prices=True)
     for path in leftovers.unlisted(root, manifest):
         what = "left by a write that did not finish" if leftovers.is_ours(path) else "foreign; not read"
         yield Fault(path.relative_to(root).as_posix(), what, harmless=True)

@@ -165,11 +165,12 @@ def swap(root: Path, manifest: Manifest) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1))
         file.flush()
         os.fsync(file.fileno())
-    _patiently_replace(temporary, root / "manifest.json")
+    patiently_replace(temporary, root / "manifest.json")
     sync_folder(root)
 
 
-def _patiently_replace(new: Path, old: Path) -> None:
+def patiently_replace(new: Path, old: Path) -> None:
+    """Put a file in the place of another, in one step."""
     # Windows refuses while a reader has the old one open, which it has for less than a millisecond.
     for _ in range(100):
         try:

@@ -1,103 +1,22 @@
-"""Compile genai-prices into the price book: `python -m whyspend.pricing.compile [FOLDER]`.
+"""Compile the price book: `python -m whyspend.pricing.compile [FOLDER]`.
 
-genai-prices is a list of rules that a program runs for each call. Here every rule is run once, for every cell
-in which it can give another answer (model, context, dates, minutes of the day, context tier), and the answers
-are written down as a table. Only this file and `listing.py`, which it reads names with, need genai-prices.
-What the source cannot say, or says wrongly, comes from `corrections.py`.
+Four layers become one table. genai-prices comes first; where it has no price or no date, `history.csv` fills
+in (see `history.py`); `corrected_rates.csv` takes the place of both; and the factors of `corrections.csv` add
+the contexts that nobody lists, such as a batch before October 2026 (see `corrections.py`). Needs the
+installed genai-prices; the other files come with the package.
 """
 
 import csv
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import genai_prices
-from genai_prices.data import providers
-from genai_prices.data_units import unit_data
-from genai_prices.types import (
-    ConditionalPrice,
-    ModelInfo,
-    ModelPrice,
-    StartDateConstraint,
-    TieredPrices,
-    TimeOfDateConstraint,
-)
-from genai_prices.units import UnitDef, UnitRegistry
-
-from whyspend.pricing.book import (
-    ALL_DAYS,
-    BUCKETS,
-    DATA,
-    FAR_FUTURE,
-    FAR_PAST,
-    HEADER,
-    NO_TIER,
-    PART_OF,
-    TOP_TIER,
-)
-from whyspend.pricing.corrections import Correction, Fixes, fixes_of, micros, read_corrections
-from whyspend.pricing.listing import names_of, renamed_names
-
-SOURCE = "genai-prices"
-REGISTRY = UnitRegistry(unit_data)
-WEEKDAYS, WEEKEND = 31, 96
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def _tokens(direction: str, modality: str = "text", token_type: str = "", ttl: str = "") -> dict[str, str]:
-    kind = {"token_type": token_type, "cache_ttl": ttl}
-    given = {key: value for key, value in kind.items() if value}
-    return {"family": "tokens", "direction": direction, "modality": modality, **given}
-
-
-UNITS: Mapping[str, Mapping[str, str]] = {
-    "input_tokens": _tokens("input"),
-    "cache_read_tokens": _tokens("input", "text", "cache_read"),
-    "cache_write_tokens": _tokens("input", "text", "cache_write", ttl="5m"),
-    "cache_write_1h_tokens": _tokens("input", "text", "cache_write", ttl="1h"),
-    "input_audio_tokens": _tokens("input", "audio"),
-    "cache_read_audio_tokens": _tokens("input", "audio", "cache_read"),
-    "input_image_tokens": _tokens("input", "image"),
-    "cache_read_image_tokens": _tokens("input", "image", "cache_read"),
-    "input_video_tokens": _tokens("input", "video"),
-    "output_tokens": _tokens("output"),
-    "reasoning_tokens": _tokens("output", "text", "reasoning"),
-    "output_audio_tokens": _tokens("output", "audio"),
-    "output_image_tokens": _tokens("output", "image"),
-    "output_video_tokens": _tokens("output", "video"),
-    "citation_tokens": _tokens("output", "text", "citation"),
-    "web_searches": {"family": "tool_calls", "tool_type": "web_search"},
-    "file_searches": {"family": "tool_calls", "tool_type": "storage_search"},
-    "calls": {"family": "requests"},
-}
-"""Each bucket in the dimensions of genai-prices' units: a unit whose dimensions all agree prices it."""
-
-
-Rates = tuple[tuple[str, Decimal], ...]
-"""(bucket, pico-dollars per unit), in the order of BUCKETS, before rounding."""
-
-
-class Cell(NamedTuple):
-    """A row of the table before it is written; the fields are those of Rate."""
-
-    price: str
-    start: int
-    end: int
-    minute_from: int
-    minute_to: int
-    weekdays: int
-    over: int
-    upto: int
-    rates: Rates
-    basis: str
-    not_covered: str
+from whyspend.errors import MissingExtraError
+from whyspend.pricing.book import DATA, FAR_PAST, HEADER
+from whyspend.pricing.cells import Cell, merged, read_cells, replaced, rounded, row
+from whyspend.pricing.corrections import Correction, in_contexts, moved, read_corrections
+from whyspend.pricing.history import filled_in
 
 
 class Tables(NamedTuple):
@@ -109,321 +28,94 @@ class Tables(NamedTuple):
     providers: list[list[str]]
     sources: list[list[str]]
     rounded: int
-    """Prices in `rates` that are no whole number of pico-dollars in the source."""
+    """Prices in `rates` that are no whole number of pico-dollars."""
 
 
-def tables(corrections: Path = DATA / "corrections.csv") -> Tables:
-    """Evaluate the installed genai-prices."""
-    fixes = read_corrections(corrections)
-    cells: list[Cell] = []
-    names: list[list[str]] = []
-    unpriced: list[list[str]] = []
-    for provider in providers:
-        renamed = renamed_names(provider, fixes)
-        names += [[provider.id, name, name, "exact"] for name in renamed]
-        unpriced += [[provider.id, name, reason] for name, reason in renamed.items() if reason]
-        for model in provider.models:
-            priced = list(_model(provider.id, model, fixes_of(fixes, provider.id, model.id)))
-            cells += priced
-            if not priced:
-                unpriced.append([provider.id, model.id, _why_unpriced(model)])
-            names += [row for row in names_of(provider, model) if row[1] not in renamed]
-    cells += _moved(fixes, cells)
-    merged = sorted(_merged(cells))
+HEADERS = {
+    "rates": HEADER,
+    "names": ("provider", "name", "model", "kind"),
+    "unpriced": ("provider", "model", "reason"),
+    "providers": ("provider", "fallbacks"),
+    "sources": ("source", "version"),
+}
+
+
+def tables(hand: Path = DATA) -> Tables:
+    """Merge the installed genai-prices with the files that are kept by hand, from the folder `hand`.
+
+    Raises:
+        MissingExtraError: genai-prices is not installed.
+        InputError: a file kept by hand has a row that cannot be used; names the file and the line.
+    """
+    try:
+        from whyspend.pricing import genai
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "The prices cannot be compiled, because genai-prices is not installed; "
+            "run pip install 'whyspend[prices]'."
+        ) from error
+    fixes = read_corrections(hand / "corrections.csv")
+    listed = genai.lists(fixes)
+    known = {(provider, name): model for provider, name, model, _ in listed.names}
+    cells = [*listed.cells, *moved(fixes, listed.cells)]
+    cells = filled_in(cells, read_cells(hand / "history.csv"), known)
+    cells = replaced(cells, read_cells(hand / "corrected_rates.csv"))
+    finished = [_dated(cell) for cell in merged(in_contexts(fixes, cells))]
+    priced = {cell.price.partition(";")[0] for cell in finished}
+    names = [*listed.names, *_new_names(priced, known)]
     return Tables(
-        rates=[_row(cell) for cell in merged],
+        rates=[row(cell) for cell in finished],
         names=sorted(names),
-        unpriced=sorted(unpriced),
-        providers=sorted([p.id, " ".join(p.fallback_model_providers or ())] for p in providers),
-        sources=[[SOURCE, genai_prices.__version__]],
-        rounded=sum(price != _whole(price) for cell in merged for _, price in _written(cell)),
+        unpriced=sorted(line for line in listed.unpriced if _still_unpriced(line, priced, fixes)),
+        providers=sorted(_providers(listed.providers, names)),
+        sources=[[genai.SOURCE, genai.VERSION]],
+        rounded=sum(rounded(cell) for cell in finished),
     )
 
 
-def _model(provider: str, model: ModelInfo, fixes: Fixes) -> Iterator[Cell]:
-    """All cells of a model: of its standard price and of each context that the source prices."""
-    if provider == "openrouter" and model.id.endswith(":free"):
-        # The only empty prices that mean free; elsewhere they mean that nobody wrote a price down.
-        rates = tuple((bucket, Decimal(0)) for bucket in BUCKETS if bucket.endswith("_tokens"))
-        yield Cell(
-            f"{provider}/{model.id}",
-            FAR_PAST,
-            FAR_FUTURE,
-            0,
-            1440,
-            ALL_DAYS,
-            NO_TIER,
-            TOP_TIER,
-            rates,
-            "free",
-            "",
-        )
-        return
-    for context in [{}, *_contexts(model)]:
-        wanted = "".join(f";{key}={value}" for key, value in sorted(context.items()))
-        yield from _cells(f"{provider}/{model.id}{wanted}", model, context, fixes)
+def _dated(cell: Cell) -> Cell:
+    """A price without a date that follows another is dated by the end of the other."""
+    return cell._replace(basis="dated") if cell.basis == "undated" and cell.start != FAR_PAST else cell
 
 
-def _contexts(model: ModelInfo) -> list[dict[str, str]]:
-    """The contexts with a price of their own. That `default` is the standard price, names.STANDARD says."""
-    found: list[dict[str, str]] = []
-    for variant in model.price_variants or ():
-        if variant.when not in found and variant.when != {"service_tier": "default"}:
-            found.append(variant.when)
-    return found
+def _new_names(priced: Iterable[str], known: Mapping[tuple[str, str], str]) -> Iterator[list[str]]:
+    """The names of the models that genai-prices does not list: their ids."""
+    for price in priced:
+        provider, _, model = price.partition("/")
+        if (provider, model.lower()) not in known:
+            yield [provider, model.lower(), model, "exact"]
 
 
-def _cells(price: str, model: ModelInfo, context: Mapping[str, str], fixes: Fixes) -> Iterator[Cell]:
-    days, minutes = _edges(model, context, fixes)
-    basis = "undated" if fixes == Fixes() else "corrected"
-    for start, end in pairwise(days):
-        for minute_from, minute_to in pairwise(minutes):
-            moment = _EPOCH + start * _MICROSECOND + timedelta(minutes=minute_from)
-            if start >= fixes.ends or (context and not _offered(model, context, moment)):
-                continue
-            for weekdays, valid in _by_weekday(model, fixes, start, moment):
-                prices = valid.get_prices(moment, context)
-                for over, upto in pairwise(_tiers(prices, fixes)):
-                    unknown = over >= fixes.prompt_limit
-                    rates = () if unknown else _rates(prices, over)
-                    if rates or unknown:
-                        # fmt: off
-                        yield Cell(price, start, end, minute_from, minute_to, weekdays, over, upto,
-                                   rates, basis, _not_covered(prices))
-                        # fmt: on
-
-
-def _edges(model: ModelInfo, context: Mapping[str, str], fixes: Fixes) -> tuple[list[int], list[int]]:
-    """Where in time another price may begin: instants, and minutes of the day."""
-    days = {FAR_PAST, FAR_FUTURE, *fixes[:4]}
-    minutes = {0, 1440}
-    conditions = [price.constraint for price in _conditional(model)]
-    conditions += [v.constraint for v in model.price_variants or () if context and v.when == context]
-    for condition in conditions:
-        if isinstance(condition, StartDateConstraint):
-            days.add(micros(datetime.combine(condition.start_date, datetime.min.time())))
-        elif isinstance(condition, TimeOfDateConstraint):
-            minutes |= {_minute(condition.start_time), _minute(condition.end_time)}
-    return sorted(days), sorted(minutes)
-
-
-def _conditional(model: ModelInfo) -> list[ConditionalPrice]:
-    return [] if isinstance(model.prices, ModelPrice) else model.prices
-
-
-def _minute(moment: time) -> int:
-    if moment.second or moment.microsecond or (moment.tzinfo and moment.utcoffset()):
-        raise ValueError(f"genai-prices has a daily window that is not in whole UTC minutes: {moment}")
-    return moment.hour * 60 + moment.minute
-
-
-def _offered(model: ModelInfo, context: Mapping[str, str], moment: datetime) -> bool:
-    """A context has a price from when the source dates it. Before that it is unknown, not standard."""
-    variants = (variant for variant in model.price_variants or () if variant.when == context)
-    return any(variant.constraint is None or variant.constraint.active(moment) for variant in variants)
-
-
-def _by_weekday(
-    model: ModelInfo, fixes: Fixes, start: int, moment: datetime
-) -> Iterator[tuple[int, ModelInfo]]:
-    """(days of the week, the model's prices that hold on them) within one cell of dates and minutes.
-
-    DeepSeek charges double from 01:00 to 04:00 and from 06:00 to 10:00 UTC. The source's condition is a date
-    or a window, never both, so its windows reach back to the beginning. With deepseek-v4-pro's corrections, a
-    million input tokens at 02:00 UTC cost $0.435 on 2026-07-01 (no windows yet), $1.32 on Saturday
-    2026-08-22, $0.66 on Saturday 2026-08-29 and $1.32 on Monday 2026-08-31.
-    """
-    windows = [c for c in _conditional(model) if isinstance(c.constraint, TimeOfDateConstraint)]
-    peak = any(window.constraint and window.constraint.active(moment) for window in windows)
-    flat = replace(model, prices=[c for c in _conditional(model) if c not in windows]) if windows else model
-    if not peak or start < fixes.peak_since:
-        yield ALL_DAYS, flat
-        return
-    if start >= fixes.weekdays_since:
-        yield WEEKEND, flat
-    if start >= fixes.peak_price_since:
-        yield (WEEKDAYS if start >= fixes.weekdays_since else ALL_DAYS), model
-
-
-def _tiers(prices: ModelPrice, fixes: Fixes) -> list[int]:
-    """The bounds of the context tiers: -1, 200000, 2**63-1 for a rate up to 200,000 and another above."""
-    starts = {
-        tier.start
-        for price in _listed(prices).values()
-        if isinstance(price, TieredPrices)
-        for tier in price.tiers
-    }
-    return sorted(
-        {NO_TIER, *(start for start in starts if start < fixes.prompt_limit), fixes.prompt_limit, TOP_TIER}
+def _still_unpriced(line: Sequence[str], priced: Collection[str], fixes: Iterable[Correction]) -> bool:
+    provider, model, _ = line
+    refused = any(
+        (fix["provider"], fix["model"], fix["kind"]) == (provider, model, "refused") for fix in fixes
     )
+    return refused or f"{provider}/{model}" not in priced
 
 
-def _listed(prices: ModelPrice) -> dict[str, Decimal | TieredPrices]:
-    return {key: price for key, price in prices.__dict__.items() if price is not None}
-
-
-def _rates(prices: ModelPrice, over: int) -> Rates:
-    """What one unit of each bucket costs when the prompt is longer than `over`, in pico-dollars.
-
-    A bucket costs what the most specific priced unit that contains it costs: with input at $2.50 and cache
-    reads at $1.25 per million, cached audio costs 1,250,000 and audio 2,500,000 pico-dollars per token.
-    """
-    units = [REGISTRY.unit_for_price_key(key) for key in _listed(prices)]
-    uncovered = set(_not_covered(prices).split(", ")) - {""}
-    audio_by_the_hour = "input audio seconds" in uncovered and uncovered <= {
-        "audio seconds",
-        "input audio seconds",
-    }
-    if uncovered and not audio_by_the_hour:
-        return ()  # each call also costs something that a trace does not say: any figure would be too low
-    rates: list[tuple[str, Decimal]] = []
-    for bucket, dimensions in UNITS.items():
-        unit = _most_specific(units, dimensions)
-        if unit and not _says_too_little(unit, dimensions, audio_by_the_hour):
-            rates.append((bucket, _at(_listed(prices)[unit.price_key], over) * 10**12 / unit.per))
-    return tuple(rates)
-
-
-def _says_too_little(unit: UnitDef, dimensions: Mapping[str, str], audio_by_the_hour: bool) -> bool:
-    """Whether a price that contains a bucket is still known not to be the bucket's own."""
-    # A write that lives longer costs more: Anthropic takes 2.0 times the input price for an hour, 1.25 for
-    # five minutes. A list with one price for writes gives that of the short ones.
-    short_write = "cache_ttl" not in unit.dimensions and unit.dimensions.get("token_type") == "cache_write"
-    long_lived = dimensions.get("cache_ttl") == "1h"
-    heard = dimensions.get("modality") == "audio" and dimensions.get("direction") == "input"
-    return (short_write and long_lived) or (audio_by_the_hour and heard)
-
-
-def _most_specific(units: Sequence[UnitDef], dimensions: Mapping[str, str]) -> UnitDef | None:
-    containing = [unit for unit in units if unit.dimensions.items() <= dimensions.items()]
-    if not containing:
-        return None
-    best = max(containing, key=lambda unit: len(unit.dimensions))
-    if any(not unit.dimensions.items() <= best.dimensions.items() for unit in containing):
-        raise ValueError(f"genai-prices prices {dimensions} twice: {[unit.price_key for unit in containing]}")
-    return best
-
-
-def _at(price: Decimal | TieredPrices, over: int) -> Decimal:
-    if isinstance(price, Decimal):
-        return price
-    return next((tier.price for tier in reversed(price.tiers) if over >= tier.start), price.base)
-
-
-def _not_covered(prices: ModelPrice) -> str:
-    """The priced units that no bucket of ours is a part of: `audio seconds, input characters`."""
-    units = [REGISTRY.unit_for_price_key(key) for key in _listed(prices)]
-    return ", ".join(
-        sorted(
-            unit.usage_key.replace("_", " ")
-            for unit in units
-            if not any(unit.dimensions.items() <= dimensions.items() for dimensions in UNITS.values())
-        )
-    )
-
-
-def _why_unpriced(model: ModelInfo) -> str:
-    standard = model.prices if isinstance(model.prices, ModelPrice) else model.prices[-1].prices
-    if not _listed(standard):
-        return f"{SOURCE} lists no price"
-    return f"it is billed by {_not_covered(standard).replace(', ', ' and ')}, which a trace does not carry"
-
-
-def _moved(fixes: Iterable[Correction], cells: Sequence[Cell]) -> Iterator[Cell]:
-    """A name that changed its meaning has a price of its own: first the old model's, then the new one's."""
-    for fix in fixes:
-        if fix["kind"] == "moved":
-            until, since, old, new = fix["value"].split()
-            yield from _renamed_cells(cells, fix, old, FAR_PAST, micros(datetime.fromisoformat(until)))
-            yield from _renamed_cells(cells, fix, new, micros(datetime.fromisoformat(since)), FAR_FUTURE)
-
-
-def _renamed_cells(
-    cells: Sequence[Cell], fix: Correction, model: str, since: int, until: int
-) -> Iterator[Cell]:
-    for cell in cells:
-        base, sign, context = cell.price.partition(";")
-        start, end = max(cell.start, since), min(cell.end, until)
-        if base == f"{fix['provider']}/{model}" and start < end:
-            price = f"{fix['provider']}/{fix['model']}{sign}{context}"
-            yield cell._replace(price=price, start=start, end=end, basis="corrected")
-
-
-def _merged(cells: Iterable[Cell]) -> list[Cell]:
-    for low in ("over", "minute_from", "start"):
-        cells = list(_joined(cells, Cell._fields.index(low)))
-    return list(cells)
-
-
-def _joined(cells: Iterable[Cell], low: int) -> Iterator[Cell]:
-    """Join cells that differ in nothing but a bound they share: in the field `low` and the one after it."""
-    alike: dict[Cell, list[tuple[int, int]]] = defaultdict(list)
-    for cell in cells:
-        span = cast("tuple[int, int]", cell[low : low + 2])
-        alike[_with(cell, low, 0, 0)].append(span)
-    for cell, spans in alike.items():
-        spans.sort()
-        begin, end = spans[0]
-        for next_begin, next_end in spans[1:]:
-            if next_begin != end:
-                yield _with(cell, low, begin, end)
-                begin = next_begin
-            end = next_end
-        yield _with(cell, low, begin, end)
-
-
-def _with(cell: Cell, low: int, begin: int, end: int) -> Cell:
-    return Cell._make((*cell[:low], begin, end, *cell[low + 2 :]))
-
-
-def _written(cell: Cell) -> list[tuple[str, Decimal]]:
-    """The prices that are written out: those that differ from the bucket they are a part of."""
-    rates = dict(cell.rates)
-    return [(bucket, price) for bucket, price in cell.rates if rates.get(PART_OF.get(bucket, "")) != price]
-
-
-def _row(cell: Cell) -> list[str]:
-    rates, written = dict(cell.rates), dict(_written(cell))
-    buckets = [
-        str(_whole(written[bucket])) if bucket in written
-        else "-" if bucket not in rates and PART_OF.get(bucket) in rates
-        else ""
-        for bucket in BUCKETS
-    ]  # fmt: skip
-    dated = "dated" if cell.basis == "undated" and cell.start != FAR_PAST else cell.basis
-    bounds = zip(cell[3:8], (0, 1440, ALL_DAYS, NO_TIER, TOP_TIER), strict=True)
-    return [
-        cell.price,
-        _date(cell.start) if cell.start != FAR_PAST else "",
-        _date(cell.end) if cell.end != FAR_FUTURE else "",
-        *("" if value == default else str(value) for value, default in bounds),
-        *buckets, SOURCE, dated, cell.not_covered,
-    ]  # fmt: skip
-
-
-def _whole(price: Decimal) -> int:
-    return int(price.to_integral_value(ROUND_HALF_EVEN))
-
-
-def _date(micros: int) -> str:
-    moment = _EPOCH + micros * _MICROSECOND
-    return moment.strftime("%Y-%m-%d" if not (moment.hour or moment.minute) else "%Y-%m-%dT%H:%M")
+def _providers(listed: Sequence[list[str]], names: Iterable[Sequence[str]]) -> list[list[str]]:
+    known = {provider for provider, _ in listed}
+    return [*listed, *([name, ""] for name in sorted({line[0] for line in names} - known))]
 
 
 def write(book: Tables, folder: Path) -> None:
     """Write the tables as CSV, sorted, one row a line, so that a new source reads as a diff."""
-    headers = {
-        "rates": HEADER,
-        "names": ("provider", "name", "model", "kind"),
-        "unpriced": ("provider", "model", "reason"),
-        "providers": ("provider", "fallbacks"),
-        "sources": ("source", "version"),
-    }
-    for name, header in headers.items():
+    for name, header in HEADERS.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(getattr(book, name))
+
+
+def compiled(folder: Path) -> None:
+    """Write a complete price book from the installed genai-prices into a folder, for `book.load` to read.
+
+    Raises:
+        MissingExtraError: genai-prices is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write(tables(), folder)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -431,9 +123,10 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(arguments[0]) if arguments else DATA
     book = tables()
     write(book, folder)
-    prices = {row[0] for row in book.rates}
+    prices = {line[0] for line in book.rates}
+    source, version = book.sources[0]
     print(
-        f"{SOURCE}@{book.sources[0][1]}: {len(book.rates):,} rates of {len(prices):,} prices "
+        f"{source}@{version}: {len(book.rates):,} rates of {len(prices):,} prices "
         f"({sum(';' in price for price in prices):,} with a context), {len(book.names):,} names of "
         f"{len(book.providers)} providers, {len(book.unpriced):,} models or names without a price, "
         f"{book.rounded:,} prices rounded to whole pico-dollars. Written to {folder}."

@@ -1,4 +1,4 @@
-"""The names that genai-prices lists for its models, for `compile.py`: written out one by one.
+"""The names that genai-prices lists for its models, for `genai.py`: written out one by one.
 
 The source matches names by rules, first hit wins: `contains gemini-1.5-flash` takes gemini-1.5-flash-8b,
 which costs half. So no rule is used as a rule. A name is listed if it is a model's id or the text of one of

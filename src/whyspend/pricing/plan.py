@@ -5,24 +5,28 @@ first, by (what is asked for, price key, slot), and multiplied once for each suc
 
     2,000 calls of gpt-4o on one day, 3,000,000 uncached input and 400,000 output tokens in all
     = 3,000,000 x 2,500,000 + 400,000 x 10,000,000 pico-dollars = 11,500,000,000,000 = $11.50, exactly.
+    With 15 % off: x 0.85, as 850,000,000,000 parts of 1e12 = 9,775,000,000,000 x 1e12 of 1e-24 dollars = $9.775.
 
-A slot is a number that tells apart the calls of one price key that are priced differently within the span of time:
-before and after a price change, at another hour, over a context tier, with a quantity that has no price. Most price
-keys have one slot, and then nothing need be read to find it.
+Slots (slots.py) tell apart the calls of one price key that are priced differently within the span of time.
+
+Eras: a month that was closed keeps the book and the discounts it was closed with. A call is priced by those of the
+era it began in; an era begins at any instant, as months do in the user's time zone. Where two eras agree on a price
+key, nothing is told apart: closing a month costs a report nothing unless a price was altered since.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
 from typing import Literal
 
-from whyspend.model import USAGE_COLUMNS, Engine
-from whyspend.pricing.book import Book, Rate
-from whyspend.pricing.names import Match
+from msgspec import Struct
 
-DAY = 86_400_000_000
-"""Microseconds."""
+from whyspend.model import USAGE_COLUMNS, Engine
+from whyspend.pricing.book import FAR_FUTURE, FAR_PAST, Book, Rate
+from whyspend.pricing.discounts import Discount, concerns, condition_of, factor
+from whyspend.pricing.slots import DAY as DAY
+from whyspend.pricing.slots import LATENCY, Phase, Slot, alone, own, shared, slot_sql, slots
 
 REPORTED = "(reported)"
 """The price key of calls that carry their own cost and are priced by it (see ledger.flags)."""
@@ -32,6 +36,52 @@ TOOLS = "(tools)"
 
 CALLS = "calls"
 """The bucket of prices for each request."""
+
+UNIT_DIGITS = 24
+"""Money in the view is whole 1e-24 dollars: a rate (1e-12) times a factor (at most 12 decimals) is never rounded.
+A DECIMAL of 38 digits holds up to 1e14 dollars."""
+
+PLACE = "price_place"
+"""The name under which a relation of calls may have `Plan.place`."""
+
+WHOLE = 10**12
+"""A factor of 1, as `Priced.factor` says it."""
+
+
+@dataclass(frozen=True)
+class Era:
+    """A span of time whose calls are priced by one book and one set of discounts."""
+
+    start: int
+    end: int
+    """Microseconds UTC, half open."""
+    book: Book
+    discounts: tuple[Discount, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prices:
+    """All prices there are: eras without gaps, sorted, the last one is today's."""
+
+    eras: tuple[Era, ...]
+
+    @property
+    def current(self) -> Era:
+        """Today's prices; also those of questions that price the past as of another day."""
+        return self.eras[-1]
+
+    @property
+    def id(self) -> str:
+        """Changes when any price, discount or closed month does: `genai-prices@0.2.3/3f9ac21b`."""
+        if len(self.eras) == 1 and not self.current.discounts:
+            return self.current.book.id
+        said = repr([(era.start, era.end, era.book.id, era.discounts) for era in self.eras])
+        return f"{self.current.book.id}+{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+
+
+def of(book: Book, discounts: Iterable[Discount] = ()) -> Prices:
+    """One book for all times."""
+    return Prices((Era(FAR_PAST, FAR_FUTURE, book, tuple(discounts)),))
 
 
 @dataclass(frozen=True)
@@ -66,8 +116,7 @@ class Span:
     """Whether there are calls without any counts."""
 
 
-@dataclass(frozen=True)
-class Priced:
+class Priced(Struct, frozen=True, gc=False):
     """One row of the table that is joined: what one unit costs for one group of calls."""
 
     price_key: str
@@ -76,6 +125,10 @@ class Priced:
     """Pico-dollars a unit; None: no price for these calls."""
     reason: str
     """Why there is no price; empty where there is one."""
+    factor: int = WHOLE
+    """What discounts leave, in parts of 1e12: 850,000,000,000 with 15 % off."""
+    by_count: bool = True
+    """Whether calls without counts have no price. False where only calls or their time are paid for."""
 
 
 @dataclass(frozen=True)
@@ -85,83 +138,60 @@ class Plan:
     rows: tuple[Priced, ...]
     slot: str
     """SQL over a ledger row; `0` where no price key has more than one slot."""
+    place: str
+    """SQL over a ledger row that `slot` uses several times; where a relation has it as the column PLACE, ..."""
+    slot_by_place: str
+    """... this is the slot, at less work."""
     buckets: tuple[str, ...]
-    """The quantities that occur."""
+    """The quantities that occur; LATENCY among them where a price is by time."""
     no_usage: bool
-    """Whether there are calls without any counts: they have no price."""
+    """Whether there are calls without any counts: most have no price."""
     per_call: bool
     """Whether some price is for each call."""
     basis: Basis
     reported: bool
     """Whether there are calls that carry their own cost."""
+    discounted: bool = False
+    """Whether some call costs more or less than its list price."""
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """What tells calls apart for all price keys alike, because it is cheap: no text is compared for it."""
+def plan(
+    prices: Prices, span: Span, basis: Basis, engine: Engine, dimensions: Mapping[str, str] | None = None
+) -> Plan:
+    """Find the prices for a span of calls, and what they depend on within it.
 
-    days: tuple[int, ...]
-    """Instants at midnight UTC at which some price changes; the folder of a file says on which side it is."""
-    tiers: tuple[int, ...]
-    """Prompts longer than one of these have another price, or none."""
+    Args:
+        prices: the eras.
+        span: the calls.
+        basis: at which prices.
+        engine: whose words to use.
+        dimensions: SQL of the value of each dimension over a ledger row, for discounts with a condition.
 
-    @property
-    def size(self) -> int:
-        return (len(self.days) + 1) * (len(self.tiers) + 1)
-
-
-@dataclass(frozen=True)
-class _Own:
-    """What else the prices of few keys depend on; each part empty where they do not."""
-
-    instants: tuple[int, ...] = ()
-    """Changes at another time than midnight."""
-    minutes: tuple[int, ...] = ()
-    """Minutes of the UTC day at which it changes."""
-    weekly: bool = False
-    lacking: tuple[str, ...] = ()
-    """Quantities that occur and have no rate at some time."""
-
-    @property
-    def clocks(self) -> int:
-        return (len(self.minutes) + 1) * (7 if self.weekly else 1)
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """A call that falls into a slot."""
-
-    moment: int
-    minute: int
-    weekday: int
-    prompt: int
-    lacking: frozenset[str]
-    """Those of the lacking quantities that such a call has."""
-
-
-def plan(book: Book, span: Span, basis: Basis, engine: Engine) -> Plan:
-    """Find the prices for a span of calls, and what they depend on within it."""
-    matches = {key: book.match(*split(key)) for key in span.uses if key != REPORTED}
-    listed = {key: book.rates(match.price) if match.price else () for key, match in matches.items()}
-    cells = {key: tuple(_in_force(rates, span, span.uses[key], basis)) for key, rates in listed.items()}
-    shared = _shared(cells, span, basis)
-    own = {key: _own(rates, span, span.uses[key], basis) for key, rates in cells.items()}
-    start = basis.at if basis.kind == "at" else span.start
+    Raises:
+        ConfigError: discounts that cannot be told apart or multiplied exactly.
+    """
+    phases = {key: _phases(key, prices, span, basis) for key in span.uses if key != REPORTED}
+    common = shared(phases, {key: use.prompt_max for key, use in span.uses.items()})
+    owned = {key: own(each, span.uses[key].quantities) for key, each in phases.items()}
     # Every slot has a row, priced or not: a join never loses the reason.
     rows = [
-        _row(key, number, slot, cells[key], match, listed[key])
-        for key, match in matches.items()
-        for number, slot in enumerate(_slots(own[key], shared, start))
+        row for key, each in phases.items() for row in _rows(key, each, slots(owned[key], common, span.start))
     ]
+    apart = alone(owned)
+    place = engine.place("price_key", apart) if apart else "NULL"
     used = frozenset().union(*(use.quantities for use in span.uses.values()))
+    timed = any(row.rates and LATENCY in row.rates for row in rows)
     return Plan(
-        rows=(*rows, *(Priced(REPORTED, number, None, "") for number in range(shared.size))),
-        slot=_slot_sql(own, shared, engine),
-        buckets=tuple(name for name in USAGE_COLUMNS if name in used),
+        rows=(*rows, *(Priced(REPORTED, number, None, "") for number in range(common.size))),
+        slot=slot_sql(owned, common, place, engine, dimensions or {}),
+        place=place,
+        slot_by_place=slot_sql(owned, common, PLACE, engine, dimensions or {}),
+        buckets=(*(name for name in USAGE_COLUMNS if name in used), *((LATENCY,) if timed else ())),
         no_usage=span.no_usage,
         per_call=any(row.rates and CALLS in row.rates for row in rows),
         basis=basis,
         reported=REPORTED in span.uses,
+        discounted=any(row.factor != WHOLE for row in rows),
     )
 
 
@@ -174,97 +204,90 @@ def split(price_key: str) -> tuple[str | None, str | None, str]:
     return provider or None, model or None, context
 
 
-def _in_force(cells: Iterable[Rate], span: Span, use: Use, basis: Basis) -> Iterable[Rate]:
-    """The cells that can apply to a call of the span."""
-    first, last = (basis.at, basis.at + 1) if basis.kind == "at" else (span.start, span.end)
-    return (
-        cell
-        for cell in cells
-        # A cell without any rate says that there is no price: the same as no cell.
-        if cell.rates
-        and cell.valid_from < last
-        and cell.valid_to > first
-        and cell.tier_over < max(use.prompt_max, 1)
-    )
-
-
-def _shared(cells: Mapping[str, Sequence[Rate]], span: Span, basis: Basis) -> _Shared:
-    tiers = {
-        bound
-        for key, rates in cells.items()
-        for rate in rates
-        for bound in (rate.tier_over, rate.tier_upto)  # above the last tier there may be no price
-        if 0 <= bound < span.uses[key].prompt_max
-    }
-    instants = {instant for rates in cells.values() for instant in _changes(rates, span, basis)}
-    days = sorted(instant for instant in instants if instant % DAY == 0)
-    return _Shared(tuple(days), tuple(sorted(tiers)))
-
-
-def _own(cells: Sequence[Rate], span: Span, use: Use, basis: Basis) -> _Own:
-    minutes = {minute for cell in cells for minute in (cell.minute_from, cell.minute_to)}
-    return _Own(
-        instants=tuple(sorted(instant for instant in _changes(cells, span, basis) if instant % DAY)),
-        minutes=tuple(sorted(minutes - {0, 1440})),
-        weekly=any(cell.weekdays != 127 for cell in cells),
-        lacking=tuple(
-            name
-            for name in USAGE_COLUMNS
-            if name in use.quantities and any(name not in cell.rates for cell in cells)
-        ),
-    )
-
-
-def _changes(cells: Iterable[Rate], span: Span, basis: Basis) -> set[int]:
-    """The instants within the span at which some price begins or ends."""
+def _phases(key: str, prices: Prices, span: Span, basis: Basis) -> tuple[Phase, ...]:
+    """What holds for a price key over the span; neighbours that say the same are one."""
+    use = span.uses[key]
+    if basis.kind == "recorded":
+        return (Phase(span.start, (), (), ""),)
     if basis.kind == "at":
-        return set()
-    instants = {instant for cell in cells for instant in (cell.valid_from, cell.valid_to)}
-    return {instant for instant in instants if span.start < instant < span.end}
+        return tuple(_of_era(key, prices.current, basis.at, basis.at + 1, use))
+    found: list[Phase] = []
+    for era in prices.eras:
+        if era.start < span.end and era.end > span.start:
+            for phase in _of_era(key, era, max(era.start, span.start), min(era.end, span.end), use):
+                if not found or _says(found[-1]) != _says(phase):
+                    found.append(phase)
+    return tuple(found)
 
 
-def _slots(own: _Own, shared: _Shared, start: int) -> Iterable[_Slot]:
-    """All slots of a price key, in the order in which `_slot_sql` numbers them."""
-    combinations = [
-        frozenset(name for bit, name in enumerate(own.lacking) if bits >> bit & 1)
-        for bits in range(2 ** len(own.lacking))
+def _of_era(key: str, era: Era, start: int, end: int, use: Use) -> Iterator[Phase]:
+    provider, model, context = split(key)
+    match = era.book.match(provider, model, context)
+    listed = era.book.rates(match.price) if match.price else ()
+    discounts = [each for each in era.discounts if concerns(each, provider, model)]
+    bounds = {bound for cell in listed for bound in (cell.valid_from, cell.valid_to)}
+    bounds |= {bound for each in discounts for bound in each.interval}
+    for moment in sorted({start, *(bound for bound in bounds if start < bound < end)}):
+        in_force = [cell for cell in listed if cell.valid_from <= moment < cell.valid_to]
+        # A cell without any rate says that there is no price: the same as no cell.
+        cells = (cell for cell in in_force if cell.rates and cell.tier_over < max(use.prompt_max, 1))
+        applying = (each for each in discounts if each.interval[0] <= moment < each.interval[1])
+        reason = no_price_at(moment, listed) if listed else match.reason
+        yield Phase(moment, tuple(cells), tuple(applying), reason)
+
+
+def _says(phase: Phase) -> object:
+    """All of a phase that decides a price, in a form in which equal ones are equal."""
+    cells = [
+        (c.minute_from, c.minute_to, c.weekdays, c.tier_over, c.tier_upto, sorted(c.rates.items()))
+        for c in phase.cells
     ]
-    prompts = [0, *(over + 1 for over in shared.tiers)]  # one token above the bound decides
-    for instant, weekday, minute, lacking, day, prompt in product(
-        (start, *own.instants),
-        range(7 if own.weekly else 1),
-        (0, *own.minutes),
-        combinations,
-        (start, *shared.days),
-        prompts,
-    ):
-        yield _Slot(max(instant, day), minute, weekday, prompt, lacking)
+    factors = sorted((condition_of(each), each.factor) for each in phase.discounts)
+    return sorted(cells), factors if cells else phase.reason
 
 
-def _row(
-    key: str, number: int, slot: _Slot, cells: Sequence[Rate], match: Match, listed: Sequence[Rate]
-) -> Priced:
+def _rows(key: str, phases: Sequence[Phase], numbered: Iterable[tuple[int, Slot]]) -> Iterator[Priced]:
+    made: dict[object, Priced] = {}
+    for number, slot in numbered:
+        phase = next((each for each in reversed(phases) if each.start <= slot.moment), phases[-1])
+        # Many slots are of one phase: the days of other price keys part them.
+        same = (phase.start, slot.minute, slot.weekday, slot.prompt, slot.lacking, slot.conditions)
+        if same not in made:
+            made[same] = _row(key, number, slot, phase)
+        row = made[same]
+        yield Priced(key, number, row.rates, row.reason, row.factor, row.by_count)
+
+
+def _row(key: str, number: int, slot: Slot, phase: Phase) -> Priced:
     """What one unit costs for the calls of one slot, or why nobody knows."""
     found = [
         cell
-        for cell in cells
-        if cell.valid_from <= slot.moment < cell.valid_to
-        and cell.minute_from <= slot.minute < cell.minute_to
+        for cell in phase.cells
+        if cell.minute_from <= slot.minute < cell.minute_to
         and cell.weekdays >> slot.weekday & 1
         and (cell.tier_over < slot.prompt <= cell.tier_upto or (slot.prompt == 0 and cell.tier_over <= 0))
     ]
     if not found:
-        reason = _no_price_at(slot.moment, listed) if listed else match.reason
-        return Priced(key, number, None, reason)
+        return Priced(key, number, None, phase.reason)
     rates = found[-1].rates
-    missing = sorted(name for name in slot.lacking if name not in rates)
-    if missing:
+    if missing := sorted(name for name in slot.lacking if name != LATENCY and name not in rates):
         said = f"no price is known for its {missing[0].replace('_', ' ')}"
         return Priced(key, number, None, said)
-    return Priced(key, number, rates, "")
+    if LATENCY in slot.lacking and LATENCY in rates:
+        return Priced(key, number, None, "it is priced by the second, and nobody says how long it took")
+    applying = [each for each in phase.discounts if not each.where or condition_of(each) in slot.conditions]
+    parts = int(factor(applying) * WHOLE)
+    return Priced(key, number, rates, "", parts, by_count=counted(rates))
 
 
-def _no_price_at(moment: int, cells: Sequence[Rate]) -> str:
+def counted(rates: Mapping[str, int]) -> bool:
+    """Whether a price needs counts: not where all that is paid for is the call, or the time it took."""
+    paid = {bucket for bucket, rate in rates.items() if rate}
+    return not paid or not paid <= {CALLS, LATENCY}
+
+
+def no_price_at(moment: int, cells: Sequence[Rate]) -> str:
+    """Why none of the cells of a price holds at an instant."""
     in_force = [cell for cell in cells if cell.valid_from <= moment < cell.valid_to]
     if any((cell.minute_from, cell.minute_to) != (0, 1440) for cell in in_force):
         return "no price known for this time of the day"
@@ -278,50 +301,3 @@ def _no_price_at(moment: int, cells: Sequence[Rate]) -> str:
 
 def _day(instant: int) -> str:
     return datetime.fromtimestamp(instant // 1_000_000, UTC).date().isoformat()
-
-
-def _slot_sql(own: Mapping[str, _Own], shared: _Shared, engine: Engine) -> str:
-    """The slot of a call: what all price keys share, and for few keys what only they depend on."""
-    parts = [_own_sql(own, shared.size, engine)]
-    if shared.days:
-        number = engine.day_number("day")
-        later = " + ".join(f"CAST({number} >= {instant // DAY} AS INTEGER)" for instant in shared.days)
-        parts.append(f"({later}) * {len(shared.tiers) + 1}")
-    if shared.tiers:
-        longer = " + ".join(f"CAST(prompt_total > {over} AS INTEGER)" for over in shared.tiers)
-        parts.append(f"CASE WHEN prompt_total <= {shared.tiers[0]} THEN 0 ELSE {longer} END")
-    return " + ".join(part for part in parts if part) or "0"
-
-
-def _own_sql(own: Mapping[str, _Own], size: int, engine: Engine) -> str:
-    alike: dict[_Own, list[str]] = {}
-    for key, depends in own.items():
-        if depends != _Own():
-            alike.setdefault(depends, []).append(key)
-    cases: list[str] = []
-    for depends, keys in alike.items():
-        listed = ", ".join(engine.literal(key) for key in keys)
-        cases.append(f"WHEN price_key IN ({listed}) THEN {_number_sql(depends, engine)}")
-    return f"(CASE {' '.join(cases)} ELSE 0 END) * {size}" if cases else ""
-
-
-def _number_sql(own: _Own, engine: Engine) -> str:
-    """The number that `_slots` gives to the own part of a price key's slot."""
-    started = engine.micros("started_at")
-    number = " + ".join(f"CAST({started} >= {instant} AS INTEGER)" for instant in own.instants) or "0"
-    if own.minutes or own.weekly:
-        number = f"({number}) * {own.clocks} + {_clock_sql(own.minutes, own.weekly, engine)}"
-    if own.lacking:
-        bits = [f"CASE WHEN {name} <> 0 THEN {1 << bit} ELSE 0 END" for bit, name in enumerate(own.lacking)]
-        number = f"({number}) * {2 ** len(own.lacking)} + {' + '.join(bits)}"
-    return number
-
-
-def _clock_sql(minutes: Sequence[int], weekly: bool, engine: Engine) -> str:
-    """The weekday (Monday 0) and the part of the UTC day that a call began in, as one number."""
-    started = engine.micros("started_at")
-    minute = f"(({started} % {DAY}) // 60000000)"
-    part = " + ".join(f"CAST({minute} >= {at} AS INTEGER)" for at in minutes) or "0"
-    # 1970-01-01 was a Thursday: day 0 has weekday 3.
-    weekday = f"(({started} // {DAY} + 3) % 7) * {len(minutes) + 1}" if weekly else "0"
-    return f"CAST({part} + {weekday} AS INTEGER)"

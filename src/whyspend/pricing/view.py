@@ -1,34 +1,47 @@
 """Spend: calls with their cost, as SQL. Added up first and multiplied after, or call by call: the same integers."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from arro3.core import Array, DataType, Table
 
 from whyspend.model import Engine
-from whyspend.pricing.plan import CALLS, REPORTED, Plan, split
+from whyspend.pricing.plan import CALLS, PLACE, REPORTED, UNIT_DIGITS, WHOLE, Plan, split
+from whyspend.pricing.slots import LATENCY
 
 RATES = "price_rates"
 """The name under which a plan's table is offered to the engine."""
 
 SPEND = """
-SELECT {names}, provider, model, calls, {measures}, {cost} AS cost, {priced_calls} AS priced_calls,
+SELECT {names}, provider, model, calls, {measures}, {cost}, {priced_calls} AS priced_calls,
   {reason} AS reason
 FROM (
-  SELECT {keys}, price_key, {slot} AS slot, count(*) AS calls, {sums}
-  FROM {calls} WHERE {where}
-  GROUP BY {group}
-) cells LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
+  SELECT cells.*, {of_rates}, {list_price} AS list_price
+  FROM (
+    SELECT {keys}, price_key, {slot} AS slot, count(*) AS calls, {sums}
+    FROM (SELECT *, {place} FROM {calls}) placed WHERE {where}
+    GROUP BY {group}
+  ) cells LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
+) listed
 """
-"""One row for each group of calls that share the keys and a price. cost: pico-dollars, NULL where unknown."""
+"""One row for each group of calls that share the keys and a price. cost: 1e-24 dollars, NULL where unknown."""
 
 PRICED_CALLS = """
-SELECT {names}, provider, model, {measures}, {cost} AS cost, {reason} AS reason
-FROM (SELECT {keys}, price_key, {slot} AS slot, 1 AS calls, {columns} FROM {calls} WHERE {where}) cells
-LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
+SELECT {names}, provider, model, {measures}, {cost}, {reason} AS reason
+FROM (
+  SELECT cells.*, {of_rates}, {list_price} AS list_price
+  FROM (
+    SELECT {keys}, price_key, {slot} AS slot, 1 AS calls, {columns}
+    FROM (SELECT *, {place} FROM {calls}) placed WHERE {where}
+  ) cells LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
+) listed
 """
 """One row a call."""
+
+OF_RATES = "r.provider, r.model, r.priced, r.reason AS why, r.factor, r.by_count"
+
+_EXACT = Context(prec=100)
 
 ZERO_SUM = "CAST(0 AS BIGINT)"
 
@@ -63,6 +76,8 @@ def offer(plan: Plan, engine: Engine) -> None:
         "slot": Array([row.slot for row in plan.rows], DataType.int32()),
         "priced": Array([int(row.rates is not None) for row in plan.rows], ints),
         "reason": Array([row.reason for row in plan.rows], DataType.utf8()),
+        "factor": Array([row.factor for row in plan.rows], ints),
+        "by_count": Array([int(row.by_count) for row in plan.rows], ints),
     }
     for bucket in (*plan.buckets, CALLS):
         columns[f"rate_{bucket}"] = Array([(row.rates or {}).get(bucket, 0) for row in plan.rows], ints)
@@ -88,25 +103,38 @@ def spend(
         where: a condition on a ledger row.
         measures: more to add up beside the tokens: name -> expression over a ledger row.
 
-    Columns: the keys, provider, model, calls, the measures, the columns of SHOWN, cost (pico-dollars, NULL where
-    unknown), priced_calls, reason. Several rows may share the keys.
+    Columns: the keys, provider, model, calls, the measures, the columns of SHOWN, cost (whole 1e-24
+    dollars, see `usd`; NULL where unknown), list_cost (before discounts; only where the plan has any), priced_calls,
+    reason. Several rows may share the keys.
     """
     named = {engine.identifier(name): expression for name, expression in keys.items()}
     sums = {
         name: f"CAST(sum({expression}) AS DECIMAL(38, 0))" for name, expression in _quantities(plan).items()
     }
+    # A count is read off without looking at every value.
+    sums |= {
+        name: counted
+        for name, counted in (
+            ("q_uncounted", "count(*) - count(usage_source)"),
+            ("q_is_reported", "count(reported_cost)"),
+        )
+        if name in sums
+    }
     sums |= {name: f"sum({expression})" for name, expression in (measures or {}).items()}
-    group = [_grouped(expression) for expression in (*named.values(), "price_key", plan.slot)]
+    group = [_grouped(expression) for expression in (*named.values(), "price_key", plan.slot_by_place)]
     return SPEND.format(
         names=", ".join(named) or "1 AS everything",
         keys=", ".join(f"{expression} AS {name}" for name, expression in named.items()) or "1 AS everything",
-        slot=plan.slot,
+        slot=plan.slot_by_place,
+        place=f"{plan.place} AS {PLACE}",
         sums=", ".join(f"{expression} AS {name}" for name, expression in sums.items()) or "0 AS nothing",
         calls=calls,
         where=where,
         group=", ".join(part for part in group if part),
         rates=RATES,
         measures=", ".join([*(measures or {}), *_shown(plan, ZERO_SUM)]),
+        of_rates=OF_RATES,
+        list_price=_list_price(plan),
         cost=_cost(plan),
         reason=_reason(plan),
         priced_calls=_priced_calls(plan),
@@ -116,27 +144,33 @@ def spend(
 def priced_calls(
     plan: Plan, engine: Engine, calls: str, columns: Mapping[str, str], *, where: str = "true"
 ) -> str:
-    """SQL of single calls with their cost: the given columns, provider, model, SHOWN, cost, reason."""
+    """SQL of single calls with their cost: the given columns, provider, model, SHOWN, cost (and list_cost), reason."""
     named = {engine.identifier(name): expression for name, expression in columns.items()}
     quantities = _quantities(plan)
     return PRICED_CALLS.format(
         names=", ".join(named),
         keys=", ".join(f"{expression} AS {name}" for name, expression in named.items()),
-        slot=plan.slot,
+        slot=plan.slot_by_place,
+        place=f"{plan.place} AS {PLACE}",
         columns=", ".join(f"{expression} AS {name}" for name, expression in quantities.items())
         or "0 AS nothing",
         calls=calls,
         where=where,
         rates=RATES,
         measures=", ".join(_shown(plan, ZERO_SUM)),
+        of_rates=OF_RATES,
+        list_price=_list_price(plan),
         cost=_cost(plan),
         reason=_reason(plan),
     )
 
 
-def usd(pico: Decimal | int | None) -> Decimal | None:
-    """Pico-dollars as dollars, with all digits."""
-    return None if pico is None else Decimal(pico).scaleb(-12)
+def usd(units: Decimal | int | None) -> Decimal | None:
+    """Whole 1e-24 dollars as dollars, with all digits; with 12 decimals where they are enough."""
+    if units is None:
+        return None
+    pico, finer = divmod(int(units), WHOLE)
+    return Decimal(int(units)).scaleb(-UNIT_DIGITS, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
 
 
 def _quantities(plan: Plan) -> dict[str, str]:
@@ -150,30 +184,49 @@ def _quantities(plan: Plan) -> dict[str, str]:
     return names
 
 
-def _cost(plan: Plan) -> str:
-    """Pico-dollars of a group of calls: the sum of quantity times rate; NULL where a rate is unknown."""
+def _list_price(plan: Plan) -> str:
+    """Pico-dollars of a group of calls before discounts: the sum of quantity times rate."""
     if plan.basis.kind == "recorded":
-        return "CASE WHEN q_is_reported > 0 THEN q_reported END"
-    terms = [f"q_{bucket} * CAST(r.rate_{bucket} AS DECIMAL(38, 0))" for bucket in plan.buckets]
+        return _exactly("0")
+    # Where a call's time is not known, it has no price by time, and a rate of 0 for it otherwise.
+    terms = [
+        f"{f'coalesce(q_{bucket}, 0)' if bucket == LATENCY else f'q_{bucket}'} * {_exactly(f'r.rate_{bucket}')}"
+        for bucket in plan.buckets
+    ]
     if plan.per_call:
-        terms.append(f"({_counted(plan)}) * CAST(r.rate_{CALLS} AS DECIMAL(38, 0))")
-    total = " + ".join(terms) or "CAST(0 AS DECIMAL(38, 0))"
+        terms.append(f"({_counted(plan)}) * {_exactly(f'r.rate_{CALLS}')}")
+    return " + ".join(terms) or _exactly("0")
+
+
+def _cost(plan: Plan) -> str:
+    """1e-24 dollars of a group of calls: its list price times the factor; NULL where a rate is unknown."""
     # A run that carries no cost has no price, not a price of 0.
-    own = "CASE WHEN q_is_reported > 0 THEN q_reported END"
-    reported = f"WHEN cells.price_key = '{REPORTED}' THEN {own} " if plan.reported else ""
-    return f"CASE {reported}WHEN r.priced = 1 AND {_counted(plan)} > 0 THEN {total} END"
+    own = f"CASE WHEN q_is_reported > 0 THEN {_exactly('q_reported')} * {_exactly(str(WHOLE))} END"
+    if plan.basis.kind == "recorded":
+        return f"{own} AS cost"
+    reported = f"WHEN price_key = '{REPORTED}' THEN {own} " if plan.reported else ""
+    factors = {"cost": "factor", "list_cost": str(WHOLE)}
+    return ", ".join(
+        f"CASE {reported}WHEN priced = 1 AND {_counted(plan)} > 0 THEN list_price * {_exactly(factor)} END AS {name}"
+        for name, factor in factors.items()
+        if name == "cost" or plan.discounted
+    )
+
+
+def _exactly(expression: str) -> str:
+    return f"CAST({expression} AS DECIMAL(38, 0))"
 
 
 def _priced_calls(plan: Plan) -> str:
     if plan.basis.kind == "recorded":
         return "q_is_reported"
-    reported = f"WHEN cells.price_key = '{REPORTED}' THEN q_is_reported " if plan.reported else ""
-    return f"CASE {reported}WHEN r.priced = 1 THEN {_counted(plan)} ELSE 0 END"
+    reported = f"WHEN price_key = '{REPORTED}' THEN q_is_reported " if plan.reported else ""
+    return f"CASE {reported}WHEN priced = 1 THEN {_counted(plan)} ELSE 0 END"
 
 
 def _counted(plan: Plan) -> str:
-    """The calls of a group that have counts: those without have no price."""
-    return "calls - q_uncounted" if plan.no_usage else "calls"
+    """The calls of a group that a price can be for: those without counts have none, if it is by counts."""
+    return "calls - q_uncounted * by_count" if plan.no_usage else "calls"
 
 
 def _reason(plan: Plan) -> str:
@@ -182,14 +235,14 @@ def _reason(plan: Plan) -> str:
         return "CASE WHEN q_is_reported < calls THEN 'the source recorded no cost' END"
     cases = []
     if plan.reported:
-        own = f"cells.price_key = '{REPORTED}'"
+        own = f"price_key = '{REPORTED}'"
         cases += [
             f"WHEN {own} AND q_is_reported < calls THEN 'the run carries no cost'",
             f"WHEN {own} THEN NULL",
         ]
-    cases.append("WHEN r.priced = 0 THEN r.reason")
+    cases.append("WHEN priced = 0 THEN why")
     if plan.no_usage:
-        cases.append("WHEN q_uncounted > 0 THEN 'no token counts'")
+        cases.append("WHEN q_uncounted * by_count > 0 THEN 'no token counts'")
     return f"CASE {' '.join(cases)} END"
 
 

@@ -1,8 +1,8 @@
 """What did each feature cost?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from whyspend.errors import UsageError
@@ -10,7 +10,7 @@ from whyspend.model import Cell, Table, TableColumn
 
 ROWS = """
 SELECT {keys} calls, requests, begun, unpriced_calls, calls_before,
-  CAST(cost AS VARCHAR), CAST(cost_before AS VARCHAR), {token_texts}
+  CAST(cost AS VARCHAR), CAST(cost_before AS VARCHAR), CAST(list_cost AS VARCHAR), {token_texts}
 FROM (
   SELECT {keys}
     CAST(coalesce(sum(calls) FILTER (WHERE period = 0), 0) AS BIGINT) AS calls,
@@ -20,6 +20,7 @@ FROM (
     CAST(coalesce(sum(calls) FILTER (WHERE period = 1), 0) AS BIGINT) AS calls_before,
     CAST(sum(cost) FILTER (WHERE period = 0) AS DECIMAL(38, 0)) AS cost,
     CAST(sum(cost) FILTER (WHERE period = 1) AS DECIMAL(38, 0)) AS cost_before,
+    CAST(sum({list_cost}) FILTER (WHERE period = 0) AS DECIMAL(38, 0)) AS list_cost,
     {tokens}
   FROM answer
   {group}) sums
@@ -30,13 +31,15 @@ Integers of more than 18 digits come as text, which reads five times as fast as 
 
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 
+_EXACT = Context(prec=100)
+
 MOST_DAYS_DRAWN = 92
 MOST_ROWS_DRAWN = 100
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The rows of the answer, column by column. Money is integer pico-dollars; None: no call of a row has a price."""
+    """The rows of the answer, column by column. Money is whole 1e-24 dollars; None: no call of a row has a price."""
 
     keys: Sequence[tuple[Any, ...]]
     calls: Sequence[int]
@@ -45,6 +48,8 @@ class Lines:
     calls_before: Sequence[int]
     cost: Sequence[int | None]
     before: Sequence[int | None]
+    listed: Sequence[int | None]
+    """What it would have cost without discounts."""
     tokens: Sequence[Sequence[int]]
     """One sequence for each of TOKENS."""
 
@@ -59,6 +64,14 @@ class Lines:
         }
         return Lines(**plain, tokens=[column[rows] for column in self.tokens])
 
+    def sorted(self, place: Callable[[int], Any]) -> "Lines":
+        """The rows in another order, that of `place` of their numbers."""
+        order = sorted(range(len(self)), key=place)
+        plain: dict[str, Any] = {
+            name: [column[row] for row in order] for name, column in vars(self).items() if name != "tokens"
+        }
+        return Lines(**plain, tokens=[[column[row] for row in order] for column in self.tokens])
+
     def added_up(self, keys: tuple[Any, ...]) -> "Lines":
         """All rows as one."""
         calls, calls_before = sum(self.calls), sum(self.calls_before)
@@ -70,6 +83,7 @@ class Lines:
             [calls_before],
             [_whole(self.cost, self.calls)],
             [_whole(self.before, self.calls_before)],
+            [_whole(self.listed, self.calls)],
             [[sum(column)] for column in self.tokens],
         )
 
@@ -97,8 +111,8 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
     keys = [data.key(name) for name in dict.fromkeys(by)]
     compared = not any(key.is_time for key in keys) and _reaches_back(data)
     data.added_up(keys, compare=compared)
-    trust, notes = data.trust(), [*data.unpriced_notes()]
-    lines, total = _lines(data, keys, by_time=top == 0)
+    trust, notes = data.trust(), [*data.price_notes(), *data.unpriced_notes()]
+    lines, total = _lines(data, keys, compared, by_time=top == 0)
     for at, key in enumerate(keys):
         if lines.keys and all(own[at] is None for own in lines.keys):
             notes.extend(data.absent_notes(key))
@@ -114,7 +128,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
         notes.append(f"The dearest {top} of {len(lines):,} rows are shown; (others) adds up the rest.")
     in_time = any(key.is_time for key in keys)
     series = _series(data, keys, shown.keys) if data.for_terminal and not in_time else {}
-    columns = _columns(keys, compared, bool(series))
+    columns = _columns(keys, compared, bool(series), data.discounted)
     cells = _labels(data, keys, shown.keys) | _figures(shown, total) | _drawn(shown.keys, series)
     whole = _figures(total, total) | ({"series": [series[None]]} if series else {})
     return Table(
@@ -141,12 +155,13 @@ def _partly(data: Any) -> tuple[str, ...]:
     return (f"The change is against a window that the ledger holds only since {held:%Y-%m-%d %H:%M} UTC.",)
 
 
-def _lines(data: Any, keys: Sequence[Any], by_time: bool) -> tuple[Lines, Lines]:
+def _lines(data: Any, keys: Sequence[Any], compared: bool, by_time: bool) -> tuple[Lines, Lines]:
     """All rows, in the order of time or dearest first, and the whole as one row."""
     names = [key.column for key in keys]
     found = data.rows(
         ROWS.format(
             keys="".join(f"{name}, " for name in names),
+            list_cost="list_cost" if data.discounted else "cost",
             token_texts=", ".join(f"CAST({name} AS VARCHAR)" for name in TOKENS),
             tokens=", ".join(
                 f"CAST(coalesce(sum({name}) FILTER (WHERE period = 0), 0) AS DECIMAL(38, 0)) AS {name}"
@@ -157,11 +172,18 @@ def _lines(data: Any, keys: Sequence[Any], by_time: bool) -> tuple[Lines, Lines]
             names="".join(f", {name} NULLS LAST" for name in names),
         )
     )
-    if not found:
-        return _NONE, _NONE.added_up(())
+    lines, begun = _called(data, keys, found) if found else (_NONE, 0)
+    lines = _adjusted(data.adjusted(keys, compare=compared), keys, lines, by_time)
+    everything = data.distinct_requests([])
+    whole = everything.get((), 0) if everything else begun
+    return lines, replace(lines.added_up(()), requests=[whole])
+
+
+def _called(data: Any, keys: Sequence[Any], found: Sequence[tuple[Any, ...]]) -> tuple[Lines, int]:
+    """The rows of calls, and how many requests began in them."""
     columns = list(zip(*found, strict=True))
     own = list(zip(*columns[: len(keys)], strict=True)) if keys else [()]
-    calls, requests, begun, unpriced, calls_before, cost, before, *tokens = columns[len(keys) :]
+    calls, requests, begun, unpriced, calls_before, cost, before, listed, *tokens = columns[len(keys) :]
     if more := data.distinct_requests(keys):
         requests = tuple(count + more.get(row, 0) for row, count in zip(own, requests, strict=True))
     lines = Lines(
@@ -173,14 +195,33 @@ def _lines(data: Any, keys: Sequence[Any], by_time: bool) -> tuple[Lines, Lines]
         # Rows of the window before stay, at 0 calls and $0: a feature that is gone is an answer too.
         cost=list(map(_known, cost, calls)),
         before=list(map(_known, before, calls_before)),
+        listed=list(map(_known, listed, calls)),
         tokens=[list(map(int, column)) for column in tokens],
     )
-    everything = data.distinct_requests([])
-    whole = everything.get((), 0) if everything else sum(begun)
-    return lines, replace(lines.added_up(()), requests=[whole])
+    return lines, sum(begun)
 
 
-_NONE = Lines([], [], [], [], [], [], [], [[] for _ in TOKENS])
+_NONE = Lines([], [], [], [], [], [], [], [], [[] for _ in TOKENS])
+
+
+def _adjusted(booked: Sequence[Any], keys: Sequence[Any], lines: Lines, by_time: bool) -> Lines:
+    """The rows of calls and, each a row of its own, the adjustments, in one order."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for each in booked:
+        found.setdefault(each.keys, [0, 0])[each.period] += each.units
+    if not found:
+        return lines
+    none, now, before = [0] * len(found), *map(list, zip(*found.values(), strict=True))
+    lines += Lines(list(found), none, none, none, none, now, before, now, [none for _ in TOKENS])
+    times = [at for at, key in enumerate(keys) if key.is_time and by_time]
+
+    def place(row: int) -> tuple[Any, ...]:
+        # As in ROWS; the order of rows that are equal in this stays.
+        cost, earlier = lines.cost[row], lines.before[row]
+        moments = tuple((isinstance(lines.keys[row][at], str), lines.keys[row][at]) for at in times)
+        return moments, cost is None, -(cost or 0), earlier is None, -(earlier or 0)
+
+    return lines.sorted(place)
 
 
 def _known(cost: str | None, calls: int) -> int | None:
@@ -189,18 +230,19 @@ def _known(cost: str | None, calls: int) -> int | None:
 
 
 def _whole(costs: Sequence[int | None], calls: Sequence[int]) -> int | None:
-    """The sum of what is known; None where there are calls and none of them has a price."""
-    known = [cost for cost, count in zip(costs, calls, strict=True) if cost is not None and count]
+    """The sum of what is known, adjustments among it; None where there are calls and none of them has a price."""
+    known = [cost for cost, count in zip(costs, calls, strict=True) if cost is not None and (count or cost)]
     return sum(known) if known or not any(calls) else None
 
 
-def _columns(keys: Sequence[Any], compared: bool, drawn: bool) -> tuple[TableColumn, ...]:
+def _columns(keys: Sequence[Any], compared: bool, drawn: bool, discounted: bool) -> tuple[TableColumn, ...]:
     return (
         *(TableColumn(key.name, key.unit) for key in keys),
         *((TableColumn("series", "series", derived=True),) if drawn else ()),
         TableColumn("calls", "calls"),
         TableColumn("requests", "requests"),
         *(TableColumn(name, "tokens") for name in TOKENS),
+        *((TableColumn("list_cost_usd", "usd", derived=True),) if discounted else ()),
         TableColumn("cost_usd", "usd"),
         TableColumn("share", "share", derived=True),
         *((TableColumn("change_usd", "usd", derived=True),) if compared else ()),
@@ -233,6 +275,7 @@ def _figures(lines: Lines, total: Lines) -> dict[str, Sequence[Cell]]:
         "calls": lines.calls,
         "requests": lines.requests,
         **dict(zip(TOKENS, lines.tokens, strict=True)),
+        "list_cost_usd": list(map(_usd, lines.listed)),
         "cost_usd": list(map(_usd, lines.cost)),
         "share": [None if cost is None or not whole else _ratio(cost, whole) for cost in lines.cost],
         "change_usd": [
@@ -272,8 +315,12 @@ def _series(
     return {own: tuple(values) for own, values in drawn.items()}
 
 
-def _usd(pico: Any) -> Decimal | None:
-    return None if pico is None else Decimal(pico).scaleb(-12)
+def _usd(units: Any) -> Decimal | None:
+    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
+    if units is None:
+        return None
+    pico, finer = divmod(int(units), 10**12)
+    return Decimal(int(units)).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
 
 
 def _ratio(part: int, whole: int) -> Decimal:

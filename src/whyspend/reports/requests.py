@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from whyspend.errors import UsageError
@@ -56,6 +56,8 @@ SELECT CAST(count(*) AS BIGINT), CAST(coalesce(sum(calls), 0) AS BIGINT), CAST(c
   sum(cost), {quantiles}, max(cost)
 FROM {costs}
 """
+
+_EXACT = Context(prec=100)
 
 QUANTILES = {"p50_usd": "0.5", "p95_usd": "0.95", "p99_usd": "0.99"}
 
@@ -256,9 +258,13 @@ def _quantiles(data: Any) -> str:
     return ", ".join(data.engine.quantile("cost", share) for share in QUANTILES.values())
 
 
-def _usd(pico: Any) -> Decimal | None:
-    return None if pico is None else Decimal(pico).scaleb(-12)
+def _usd(units: Any) -> Decimal | None:
+    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
+    if units is None:
+        return None
+    pico, finer = divmod(int(units), 10**12)
+    return Decimal(int(units)).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
 
 
-def _dollars(pico: Any) -> str:
-    return "unknown" if pico is None else f"${Decimal(pico).scaleb(-12):.4f}"
+def _dollars(units: Any) -> str:
+    return "unknown" if units is None else f"${_usd(units):.4f}"

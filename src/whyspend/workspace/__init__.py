@@ -4,19 +4,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from whyspend import registry
-from whyspend.attribution import expressions
 from whyspend.config import Config
 from whyspend.errors import ConfigError
-from whyspend.ledger import Ledger, Published, Writer
-from whyspend.model import Batch, Engine, Progress, Table, Window
-from whyspend.pricing import book
-from whyspend.pricing.plan import Basis
+from whyspend.ledger import Ledger, Published, Writer, bills
+from whyspend.ledger import prices as kept
+from whyspend.model import Batch, Bill, Engine, Progress, Table, Window
+from whyspend.pricing.plan import Basis, Prices
+from whyspend.workspace import prices
+from whyspend.workspace.adjusting import of_closed
 from whyspend.workspace.data import Data
+from whyspend.workspace.guarding import Guards
+from whyspend.workspace.ruling import Rules
 from whyspend.workspace.windows import window
 
 PUBLISH_AT = 50_000
@@ -39,6 +42,8 @@ class Pulled:
     seen: int = 0
     """Calls that the source handed over."""
     complete: bool = False
+    billed: int | None = None
+    """Lines of a bill that it handed over instead; None: it is no source of bills."""
 
 
 @dataclass
@@ -91,7 +96,7 @@ class Workspace:
         """
         source = self.config.source(name)
         held = self.ledger.snapshot().manifest.watermarks.get(name, {})
-        engine = registry.load("engines", "duckdb").connect(memory_limit=PULL_MEMORY)
+        engine = registry.load("engines", "duckdb").connect(memory_limit=PULL_MEMORY, threads=1)
         try:
             writer = self.ledger.writer(
                 engine, name, self.config.dimensions, replace_damaged=full, asked=asked
@@ -105,7 +110,11 @@ class Workspace:
                 on_progress=on_progress or _ignore,
                 **source.options,
             )
-            yield from _publishing(Pulled(name), batches, writer)
+            keep = partial(bills.keep, self.ledger.root, name)
+            for done in _publishing(Pulled(name), batches, writer, keep):
+                if done.seen:
+                    prices.keep_first(self.ledger.root)
+                yield done
         finally:
             engine.close()
 
@@ -117,36 +126,78 @@ class Workspace:
         where: Sequence[str] = (),
         basis: Basis | None = None,
         for_terminal: bool = False,
+        others: Any = None,
         **options: Any,
     ) -> Table:
-        """Answer a question. `options` are those that the report's `run` names."""
-        data = Data(
-            engine=self.engine,
-            window=asked,
-            snapshot=self.ledger.snapshot(),
-            attribution=self.attribution,
-            book=book.load(),
-            basis=basis or Basis(),
-            where=tuple(where),
-            for_terminal=for_terminal,
-        )
+        """Answer a question. `options` are those that the report's `run` names; `others` is others.Others."""
+        data = self.data(asked, where=where, basis=basis, for_terminal=for_terminal, others=others)
         answer: Table = registry.load("reports", report).run(data, **options)
         if where and answer.rows:
             # A figure that is passed on must say what it is of.
             answer = replace(answer, notes=(f"Only calls with {' and '.join(where)}.", *answer.notes))
         return answer
 
-    @cached_property
+    def data(
+        self,
+        asked: Window,
+        *,
+        where: Sequence[str] = (),
+        basis: Basis | None = None,
+        for_terminal: bool = False,
+        others: Any = None,
+    ) -> Data:
+        """The view of the ledger as it is now that a question gets."""
+        held = kept.read(self.ledger.root)
+        return Data(
+            engine=self.engine,
+            window=asked,
+            snapshot=self.ledger.snapshot(),
+            attribution=self.attribution,
+            prices=self._prices(held),
+            basis=basis or Basis(),
+            where=tuple(where),
+            for_terminal=for_terminal,
+            closed=held.closed if held else (),
+            booked=of_closed(held.adjustments) if held else (),
+            quotas=prices.quotas(held, self.config.free_quotas),
+            newer=partial(prices.newer, self.ledger.root, held),
+            rules=self.rules,
+            others=others,
+            guards=Guards(self.config.budgets, self.now, self.config.spikes.floor_usd),
+        )
+
+    @property
+    def prices(self) -> Prices:
+        """The ledger's price book with the user's own prices and discounts; frozen ones for the closed months.
+
+        Raises:
+            LedgerError: what the ledger is priced with is missing or changed.
+            ConfigError: an entry of [[prices]] that cannot be used.
+        """
+        return self._prices(kept.read(self.ledger.root))
+
+    def _prices(self, held: kept.Basis | None) -> Prices:
+        return prices.of_ledger(self.ledger.root, held, self.config.prices, self.config.discounts)
+
+    @property
     def attribution(self) -> Mapping[str, str]:
         """SQL of the value of each dimension over a ledger row, rules and aliases included."""
-        config = self.config
-        found = expressions(config.dimensions, config.attribution, config.aliases, self.engine)
-        return {dimension: value for dimension, (value, _) in found.items()}
+        return self.rules.values
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Who owns the calls that do not say so themselves, in the words of the engine."""
+        return Rules(self.config, self.engine)
 
 
-def _publishing(done: Pulled, batches: Iterator[Batch], writer: Writer) -> Iterator[Pulled]:
-    """Publish each step when it is whole, and a large one in parts."""
+def _publishing(
+    done: Pulled, batches: Iterator[Batch], writer: Writer, keep: Callable[[Bill], bool]
+) -> Iterator[Pulled]:
+    """Publish each step when it is whole, and a large one in parts; bills go beside the calls."""
     for batch in batches:
+        if batch.billed is not None:
+            keep(batch.billed)
+            done = replace(done, billed=(done.billed or 0) + len(batch.billed.lines))
         writer.add(batch)
         done = replace(done, pending=done.pending + batch.pending)
         if batch.watermarks is not None or writer.waiting >= PUBLISH_AT:

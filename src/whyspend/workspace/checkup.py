@@ -9,6 +9,7 @@ from whyspend import registry
 from whyspend.errors import WhyspendError
 from whyspend.model import Finding
 from whyspend.workspace import Workspace
+from whyspend.workspace.idle import idle_entries
 
 SEEN = """
 SELECT {value} AS value, count(*) AS calls FROM {calls} GROUP BY 1 ORDER BY calls DESC, value LIMIT 2000
@@ -34,6 +35,7 @@ def findings(place: Workspace) -> Iterator[tuple[str, Finding]]:
         for finding in _source(place, name):
             yield f"source {name}", finding
     yield from (("ledger", finding) for finding in _ledger(place))
+    yield from (("prices", finding) for finding in _prices(place))
     yield from (("dimensions", finding) for finding in _dimensions(place))
 
 
@@ -66,6 +68,20 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
             f"the newest call is {(place.now - last).days} days old",
             "Pull daily: LangSmith keeps base traces for 14 days only.",
         )
+
+
+def _prices(place: Workspace) -> Iterator[Finding]:
+    """The book in use, and entries of whyspend.toml that are for nothing: most often a slip of the pen."""
+    try:
+        identity = place.prices.id
+    except WhyspendError as error:
+        what, _, next_step = str(error).partition(". ")
+        yield Finding("problem", what, next_step)
+        return
+    yield Finding("ok", f"price book: {identity}")
+    for line in idle_entries(place):
+        what, _, next_step = line.rpartition(": ")
+        yield Finding("problem", what, f"{next_step[:1].upper()}{next_step[1:]}")
 
 
 def _dimensions(place: Workspace) -> Iterator[Finding]:

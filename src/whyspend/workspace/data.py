@@ -1,7 +1,7 @@
 """What a report asks of the ledger: calls with owner and price, added up by keys, for one window."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,12 +12,19 @@ from urllib.parse import quote
 
 from whyspend.errors import UsageError
 from whyspend.ledger import Extent, Snapshot
-from whyspend.model import Cell, Engine, Trust, Window
+from whyspend.ledger.prices import Closed
+from whyspend.model import USAGE_COLUMNS, Cell, Engine, Trust, Window
 from whyspend.pricing import view
 from whyspend.pricing.book import Book
-from whyspend.pricing.plan import TOOLS, Basis, Plan, Span, Use, plan
+from whyspend.pricing.plan import REPORTED, Basis, Plan, Prices, Span, Use, plan
+from whyspend.workspace import notes
+from whyspend.workspace.adjusting import Adjusted, Adjustment, rows_of
+from whyspend.workspace.free import Quotas, adjustments
 from whyspend.workspace.keys import FIGURES, METADATA, MODEL, PROVIDER, Cuts, Key, Keys, shown
-from whyspend.workspace.windows import before
+from whyspend.workspace.prices import as_closed, is_closed, quotas_as_closed
+from whyspend.workspace.ruling import Rules
+from whyspend.workspace.spending import calls_between, owners
+from whyspend.workspace.windows import before, micros
 
 ANSWER = "answer"
 """The kept table of calls added up for the question at hand."""
@@ -29,16 +36,7 @@ SELECT coalesce(sum(calls), 0), coalesce(sum(priced_calls), 0), coalesce(sum(cos
 FROM answer WHERE period = 0
 """
 
-UNPRICED = """
-SELECT coalesce(reason, ''), coalesce(provider, ''), coalesce(model, ''), sum(calls - priced_calls) AS unpriced,
-  sum(input_tokens + output_tokens) FILTER (WHERE priced_calls = 0)
-FROM answer WHERE period = 0
-GROUP BY 1, 2, 3 HAVING sum(calls - priced_calls) > 0 ORDER BY unpriced DESC, 2, 3, 1
-"""
-
 UNPRICED_BEFORE = "SELECT coalesce(sum(calls - priced_calls), 0) FROM answer WHERE period = 1"
-
-NOTES_SHOWN = 5
 
 DISTINCT_REQUESTS = """
 SELECT {keys}, count(DISTINCT trace_id) FROM (SELECT {expressions}, trace_id FROM {calls} WHERE {where}) GROUP BY ALL
@@ -54,11 +52,25 @@ class Data:
     snapshot: Snapshot
     attribution: Mapping[str, str]
     """dimension -> SQL of its value over a ledger row, rules and aliases included."""
-    book: Book
+    prices: Prices
     basis: Basis
     where: tuple[str, ...] = ()
     for_terminal: bool = False
     """A person looks at it: worth a sparkline."""
+    closed: tuple[Closed, ...] = ()
+    """The months whose prices are frozen."""
+    booked: tuple[Adjustment, ...] = ()
+    """What is booked beside the calls."""
+    quotas: Quotas = ()
+    """What is free, and when."""
+    newer: Callable[[], Book | None] = lambda: None
+    """The price book of the package, where it is not the one in use."""
+    rules: Rules | None = None
+    """The rules behind `attribution`, for questions about themselves."""
+    others: Any = None
+    """Whose figures to compare with (others.Others); None: only those that came with the calls."""
+    guards: Any = None
+    """The configured budgets (guarding.Guards)."""
     only: Extent | None = None
     """One UTC day of the window (see `days`)."""
 
@@ -95,7 +107,7 @@ class Data:
 
         With `compare`, the same number of days before are there too, as period = 1.
         Columns: one for each key (see Key.column), period, provider, model, calls, requests (see
-        `distinct_requests`), begun (requests that began in the row), tokens as in view.SHOWN, cost (pico-dollars,
+        `distinct_requests`), begun (requests that began in the row), tokens as in view.SHOWN, cost (1e-24 dollars,
         NULL where unknown), priced_calls, reason, estimated, sampled, and tagged unless the owner is a key.
         """
         extent = self._extent(compare)
@@ -156,6 +168,31 @@ class Data:
             parts.append(part)
         return parts
 
+    def narrowed(self, condition: str) -> "Data":
+        """The same question of those calls only for which an SQL condition over a ledger row holds."""
+        self._plan  # noqa: B018  made once, before the copy
+        part = copy(self)
+        part._conditions = [*self._conditions, (f"({condition})", "no")]
+        return part
+
+    def added_up_apart(self, keys: Mapping[str, str], measures: Mapping[str, str]) -> Plan:
+        """As `added_up`, by any expressions and `price_slot`, with more measures and `u_<quantity>`; their prices."""
+        owner, extent, made = self.key(self.dimensions[0]), self._extent(compare=False), self._plan
+        tagged = f"CASE WHEN {owner.expression} IS NULL THEN 0 ELSE 1 END"
+        keys = {**keys, "period": "0", "tagged": tagged, "price_slot": made.slot_by_place}
+        quantities = {f"u_{name}": name for name in USAGE_COLUMNS if name in made.buckets}
+        measures = {**self._measures((), extent), **quantities, **measures}
+        where = " AND ".join(f"({test})" for test, _ in self._conditions) or "true"
+        calls = extent.relation(self.engine, self.dimensions)
+        self.engine.keep(ANSWER, view.spend(made, self.engine, calls, keys, where=where, measures=measures))
+        return made
+
+    def calls(self) -> str:
+        """SQL of the single calls that the question is about, as the ledger has them."""
+        where = " AND ".join(f"({test})" for test, _ in self._conditions) or "true"
+        relation = self._extent(compare=False).relation(self.engine, self.dimensions)
+        return f"(SELECT * FROM {relation} WHERE {where})"
+
     def traces(self) -> str:
         """SQL of all calls of the days, whatever the filter: for the traces that they belong to."""
         return self._extent(compare=False).relation(self.engine, self.dimensions)
@@ -201,23 +238,73 @@ class Data:
 
     def unpriced_notes(self) -> tuple[str, ...]:
         """One line for each cause of unpriced calls in the kept answer, most calls first."""
-        lines = []
-        for reason, provider, model, calls, tokens in self.engine.rows(UNPRICED):
-            name = f"{provider}/{model}" if provider and model else model or provider or "no model name"
-            size = f" with {int(tokens):,} tokens" if tokens else ""
-            what = "tool runs" if provider == TOOLS else name
-            lines.append(f"Unpriced: {_counted(calls, 'call')}{size}, {what}: {reason}.")
-        kept = lines[:NOTES_SHOWN]
-        more = len(lines) - len(kept)
-        return (*kept, f"Unpriced: {more} more models or reasons.") if more else tuple(kept)
+        return tuple(notes.of_unpriced(self.engine))
 
     def change_notes(self) -> tuple[str, ...]:
         """What the kept answer's comparison leaves out."""
         ((calls,),) = self.engine.rows(UNPRICED_BEFORE)
         days = f"{self.earlier.since} to {self.earlier.until}"
-        return (
-            (f"The change leaves out {_counted(calls, 'call')} of {days} without a price.",) if calls else ()
+        lines = (
+            [f"The change leaves out {_counted(calls, 'call')} of {days} without a price."] if calls else []
         )
+        if self.basis.kind == "then" and self._is_settled and not self._is_closed(self.earlier):
+            lines.append(f"Not all of {days} is closed: for the change, open days are priced as at closing.")
+        return tuple(lines)
+
+    def adjusted(self, by: Sequence[Key], *, compare: bool = False) -> list[Adjusted]:
+        """What the answer holds beside calls, by these keys: corrections of closed months, free quotas."""
+        return rows_of(self._adjustments, by, (self.window, self.earlier) if compare else (self.window,))
+
+    @cached_property
+    def _adjustments(self) -> list[Adjustment]:
+        """Those that the question is about: none where it asks for what they do not have."""
+        if self.basis.kind != "then":
+            return []
+        free = adjustments(
+            self.earlier.since,
+            self.window.until,
+            quotas_as_closed(self.quotas, self.closed, micros(self.window.start), micros(self.window.end)),
+            self.snapshot,
+            self.prices,
+            self.engine,
+            self.attribution,
+        )
+        return [
+            each
+            for each in (*self.booked, *free)
+            if all(self._keys.holds(text, each.provider, each.model) for text in self.where)
+        ]
+
+    @cached_property
+    def discounted(self) -> bool:
+        """Whether some call of the kept answer costs more or less than its list price."""
+        return self._plan.discounted and notes.is_discounted(self.engine)
+
+    def price_notes(self) -> tuple[str, ...]:
+        """What must be known of the prices of the kept answer: adjustments, discounts, closed months, newer prices."""
+        lacking = {row.price_key for row in self._plan.rows if row.rates is None} - {REPORTED}
+        newer = self.newer() if lacking and not self._is_settled else None
+        return (
+            *notes.of_adjustments(self._adjustments, self.window),
+            *(notes.of_discounts(self.engine) if self.discounted else ()),
+            *(self._late_notes() if self.basis.kind == "then" else ()),
+            *(notes.of_newer(newer, self.prices.current.book, lacking) if newer else ()),
+        )
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether no newer price list changes the answer."""
+        return self.basis.kind == "recorded" or (self.basis.kind == "then" and self._is_closed(self.window))
+
+    def _is_closed(self, days: Window) -> bool:
+        return is_closed(self.prices, self.closed, micros(days.start), micros(days.end))
+
+    def _late_notes(self) -> Iterator[str]:
+        start, end = micros(self.window.start), micros(self.window.end)
+        for month in self.closed:
+            if month.start < end and month.end > start:
+                now = calls_between(self.snapshot, month.start, month.end, self.engine, self.dimensions)
+                yield from notes.of_late(month, now)
 
     def empty_notes(self, calls: int) -> tuple[str, ...]:
         """Why there is nothing to see, and what to do."""
@@ -268,8 +355,11 @@ class Data:
         if self.basis.kind == "recorded":
             return "as recorded by the source"
         if self.basis.kind == "at":
-            return f"{self.book.id} as of {datetime.fromtimestamp(self.basis.at // 1_000_000, UTC):%Y-%m-%d}"
-        return self.book.id
+            day = datetime.fromtimestamp(self.basis.at // 1_000_000, UTC).date()
+            return f"{Prices((self.prices.current,)).id} as of {day}"
+        # Only of the eras that are asked about: the label of a closed month does not move either.
+        start, end = (micros(instant) for instant in (self.window.start, self.window.end))
+        return Prices(tuple(era for era in self.prices.eras if era.start < end and era.end > start)).id
 
     def _complete_until(self) -> datetime | None:
         marks = [
@@ -305,7 +395,9 @@ class Data:
         extent = self._whole
         uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
         span = Span(extent.start, extent.end, uses, "no_usage" in extent.used)
-        made = plan(self.book, span, self.basis, self.engine)
+        asked = as_closed(self.prices, self.closed, micros(self.window.start), micros(self.window.end))
+        known = owners(asked, self.attribution, self.engine)
+        made = plan(asked, span, self.basis, self.engine, known)
         view.offer(made, self.engine)
         return made
 

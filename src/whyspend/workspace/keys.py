@@ -25,7 +25,7 @@ BUILT_IN = ("model", "provider", *COLUMNS, *TIMES)
 
 FIGURES = (
     "since", "until", "calls", "requests", "input_tokens", "cache_read_tokens", "cache_write_tokens",
-    "output_tokens", "reasoning_tokens", "cost_usd", "unpriced_calls", "share", "change_usd", "series",
+    "output_tokens", "reasoning_tokens", "cost_usd", "list_cost_usd", "unpriced_calls", "share", "change_usd", "series",
     "p50_usd", "p95_usd", "p99_usd", "highest_usd", "trace_id", "started_at", "url",
 )  # fmt: skip
 """Columns of answers: a key of the same name could not be told from them."""
@@ -114,10 +114,7 @@ class Keys:
         Raises:
             UsageError: not of that form.
         """
-        match = re.fullmatch(r"([^=!]+)(!?=)(.*)", text, re.DOTALL)
-        if not match:
-            raise UsageError(f"--where '{text[:60]}' is not key=value. Example: --where env=production.")
-        name, sign, value = match[1].strip(), match[2], match[3]
+        name, sign, value = _parts(text)
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
             raise UsageError(f"The value of --where {name} is not UTF-8. Write it as UTF-8.")
         key = self.key(name)
@@ -139,14 +136,19 @@ class Keys:
 
     def _price_key_test(self, name: str, value: str, price_keys: Sequence[str]) -> str:
         """A condition on model or provider, decided once for each distinct price key."""
-        pattern = re.compile(glob(value), re.DOTALL)
         wanted = []
         for price_key in price_keys:
             provider, model, _ = split(price_key)
-            held = model if name == "model" else provider
-            if value in ("", UNKNOWN) if held is None else value and pattern.fullmatch(held):
+            if _is_named(model if name == "model" else provider, value):
                 wanted.append(self._engine.literal(price_key))
         return f"price_key IN ({', '.join(wanted)})" if wanted else "false"
+
+    def holds(self, text: str, provider: str | None, model: str | None) -> bool:
+        """Whether one `--where` lets in what has a provider and a model but is no call: never if it asks for more."""
+        name, sign, value = _parts(text)
+        if name not in ("model", "provider") or name in self._dimensions:
+            return False
+        return _is_named(model if name == "model" else provider, value) is (sign == "=")
 
     def _time(self, name: str) -> str:
         """Local calendar time as an integer: days since 1970-01-01, or for hours the UTC instant they begin at."""
@@ -171,6 +173,21 @@ class Keys:
             first = (first + timedelta(days=32)).replace(day=1)
         steps = " ".join(f"WHEN {day} >= {number} THEN {number}" for number in reversed(firsts))
         return f"(CASE {steps} END)"
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Key, sign and value of one `--where`."""
+    match = re.fullmatch(r"([^=!]+)(!?=)(.*)", text, re.DOTALL)
+    if not match:
+        raise UsageError(f"--where '{text[:60]}' is not key=value. Example: --where env=production.")
+    return match[1].strip(), match[2], match[3]
+
+
+def _is_named(held: str | None, value: str) -> bool:
+    """Whether a provider or model is the one of a condition, or like its pattern."""
+    if held is None:
+        return value in ("", UNKNOWN)
+    return value != "" and re.compile(glob(value), re.DOTALL).fullmatch(held) is not None
 
 
 def _stepped(started: str, zones: Sequence[tuple[int, int]]) -> str:

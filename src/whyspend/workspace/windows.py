@@ -83,7 +83,7 @@ def offsets(timezone: str, start: datetime, end: datetime) -> list[tuple[int, in
     while instant < end or not found:
         offset = _offset(instant, tz)
         if not found or found[-1][1] != offset:
-            found.append((_micros(_change(instant, tz) if found else instant), offset))
+            found.append((micros(_change(instant, tz) if found else instant), offset))
         instant += timedelta(hours=6)
     return found
 
@@ -103,8 +103,15 @@ def _offset(instant: datetime, tz: ZoneInfo) -> int:
     return round(ahead.total_seconds()) * 1_000_000
 
 
-def _micros(instant: datetime) -> int:
+def micros(instant: datetime) -> int:
+    """A whole second, in microseconds since the epoch."""
     return round(instant.timestamp()) * 1_000_000
+
+
+def instant(micros: int) -> datetime:
+    """Microseconds since the epoch as a time, UTC."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
 
 
 def _day(text: str, today: date, option: str) -> date:

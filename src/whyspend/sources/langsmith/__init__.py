@@ -26,12 +26,13 @@ from whyspend.errors import WhyspendError
 from whyspend.model import Batch, Call, Finding, Progress, Window
 from whyspend.net import in_order
 from whyspend.sources.langsmith import api, plan, portions
+from whyspend.sources.langsmith.looking import newest as newest
 from whyspend.sources.langsmith.portions import Portion, Wanted
 from whyspend.wire import langsmith as wire
 
 Item = TypeVar("Item")
 
-DEFAULT_ENDPOINT = "https://api.smith.langchain.com"
+DEFAULT_ENDPOINT = api.DEFAULT_ENDPOINT
 
 BATCH = 2_000
 """Calls in one batch."""

@@ -24,6 +24,8 @@ Version = Literal["v1", "v2"]
 Read = TypeVar("Read")
 Pageful = TypeVar("Pageful", bound="_Pageful")
 
+DEFAULT_ENDPOINT = "https://api.smith.langchain.com"
+
 REQUESTS_PER_10S: dict[Version, int] = {"v2": 300, "v1": 15}
 PAGE: dict[Version, int] = {"v2": 1000, "v1": 100}
 
@@ -247,10 +249,18 @@ def _latest(page: wire.Page, number: int, latest: Mapping[str, int]) -> wire.Pag
 
 def newest(server: Server, project_ids: Sequence[str], start: datetime, end: datetime) -> wire.Run | None:
     """The latest run of one page: both versions begin with it."""
+    runs = newest_page(server, project_ids, start, end, 1)
+    return max(runs, key=lambda run: run.started_at or 0, default=None)
+
+
+def newest_page(
+    server: Server, project_ids: Sequence[str], start: datetime, end: datetime, most: int
+) -> list[wire.Run]:
+    """The runs of the first page, as they arrived, latest first; no more than `most`."""
     body = _window(server.version, project_ids, start, end)
-    body["page_size" if server.version == "v2" else "limit"] = 1
+    body["page_size" if server.version == "v2" else "limit"] = min(most, PAGE[server.version])
     page = _query(server, body, lambda content: wire.read_page(content, server.version))
-    return max(page.runs, key=lambda run: run.started_at or 0, default=None)
+    return sorted(page.runs, key=lambda run: run.started_at or 0, reverse=True)[:most]
 
 
 def ancestors(
