@@ -1,0 +1,300 @@
+"""What is worth telling without a budget: spikes, what is new, what lacks an owner or a price, a ledger that is old."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from whyspend.config import Config, Spikes
+from whyspend.reports.budgets.periods import of_days, span
+from whyspend.reports.budgets.spikes import FEWEST_DAYS, WEEKDAY_DAYS, expected
+from whyspend.workspace.data import Data
+from whyspend.workspace.due import Case
+from whyspend.workspace.windows import instant, micros
+
+DAILY = """
+SELECT {owner}, {time}, coalesce(provider, ''), coalesce(model, ''), coalesce(reason, ''),
+  CAST(coalesce(sum(cost), 0) AS DOUBLE) / 1e24, CAST(sum(calls) AS BIGINT), CAST(sum(calls - priced_calls) AS BIGINT)
+FROM answer GROUP BY ALL
+"""
+
+HOURLY = "SELECT {owner}, {time}, CAST(coalesce(sum(cost), 0) AS DOUBLE) / 1e24 FROM answer GROUP BY ALL"
+
+HISTORY_DAYS = 56
+HOUR_DAYS = 28
+
+QUIET_DAYS = 7
+"""So long a spike of the same owner is not told again."""
+
+SMALLEST_PART = 0.02
+"""Of all that is usually spent in a day: less is no news, however unusual."""
+
+RISE = 0.10
+"""The share of dollars without an owner has to rise by so much."""
+
+NO_USAGE = ("no token counts", "the run carries no cost")
+"""Reasons of a single call, not of its model."""
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A case, with what an alert about it says."""
+
+    case: Case
+    facts: tuple[tuple[str, str], ...] = ()
+    days: tuple[date, date] | None = None
+    """Of which to name drivers."""
+    where: tuple[str, str] | None = None
+    """Whose: a key and its value."""
+
+
+@dataclass
+class _Seen:
+    """Dollars and calls by day."""
+
+    usd: dict[date, float] = field(default_factory=lambda: defaultdict(float))
+    calls: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass(frozen=True)
+class _Days:
+    """What the ledger holds of the last days, for the rules below."""
+
+    owners: Mapping[str | None, _Seen]
+    models: Mapping[str, _Seen]
+    unpriced: Mapping[str, _Seen]
+    """Both by provider and model."""
+    plain: Mapping[str, str]
+    """The same: the model alone."""
+    first: date
+    """The first whole day that is held."""
+    today: date
+    whole: _Seen
+
+    @property
+    def recent(self) -> tuple[date, date]:
+        """Yesterday and today: a run in the morning must see the evening before."""
+        return self.today - _DAY, self.today
+
+    @property
+    def history(self) -> int:
+        """Whole days before yesterday."""
+        return (self.today - _DAY - self.first).days
+
+
+def signals(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
+    """All that is so, of the kinds that are switched on."""
+    wanted = config.spikes
+    if wanted.stale:
+        yield from _stale(data, config, at)
+    if not (wanted.spike or wanted.new_feature or wanted.new_model or wanted.untagged or wanted.unpriced):
+        return
+    days = _days(data, at)
+    if days is None:
+        return
+    rules: list[tuple[bool, Callable[[_Days, str, Spikes], Iterator[Signal]]]] = [
+        (wanted.new_feature, _new_features),
+        (wanted.new_model, _new_models),
+        (wanted.untagged, _untagged),
+        (wanted.unpriced, _unpriced),
+    ]
+    for is_on, rule in rules:
+        if is_on:
+            yield from rule(days, data.dimensions[0], wanted)
+    if wanted.spike:
+        found = list(_spikes(days, data.dimensions[0], wanted))
+        yield from found
+        known = {signal.case.key for signal in found}
+        for signal in _hour_spikes(data, days, wanted, at):
+            if signal.case.key not in known:
+                yield signal
+
+
+def _days(data: Data, at: datetime) -> _Days | None:
+    zone = ZoneInfo(data.window.timezone)
+    today, held = at.astimezone(zone).date(), data.held_since
+    if held is None:
+        return None
+    first = max(
+        today - HISTORY_DAYS * _DAY, (held - timedelta(microseconds=1)).astimezone(zone).date() + _DAY
+    )
+    wide = replace(data, window=of_days(min(first, today), today, data.window.timezone), where=())
+    owner, time = wide.key(data.dimensions[0]), wide.key("day")
+    wide.added_up([owner, time])
+    owners: dict[str | None, _Seen] = defaultdict(_Seen)
+    models: dict[str, _Seen] = defaultdict(_Seen)
+    unpriced: dict[str, _Seen] = defaultdict(_Seen)
+    plain: dict[str, str] = {}
+    whole = _Seen()
+    for name, number, provider, model, reason, usd, calls, lacking in wide.rows(
+        DAILY.format(owner=owner.column, time=time.column)
+    ):
+        day = date(1970, 1, 1) + number * _DAY
+        full = "/".join(part for part in (provider, model) if part) or "no model name"
+        plain[full] = model or "unknown"
+        for seen in (owners[name], models[full], whole):
+            seen.usd[day] += usd
+            seen.calls[day] += calls
+        if lacking and reason not in NO_USAGE:
+            unpriced[full].calls[day] += lacking
+    return _Days(owners, models, unpriced, plain, first, today, whole)
+
+
+def _spikes(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
+    usual_day = _mean(
+        [days.whole.usd[day] for day in _between(days.today - 28 * _DAY, days.today - _DAY, days.first)]
+    )
+    gate = max(float(wanted.floor_usd), SMALLEST_PART * usual_day)
+    for name, seen in days.owners.items():
+        begun = min((day for day, usd in seen.usd.items() if usd), default=days.today)
+        for day in reversed(days.recent):
+            history = [seen.usd[own] for own in _between(max(begun, days.first), day - _DAY, days.first)]
+            found = expected(history)
+            spent = seen.usd[day]
+            if found and spent > found.highest and spent - found.usual >= gate:
+                when = f"on {day}" + (" so far" if day == days.today else "")
+                yield _spike(dimension, name, when, spent, found.usual, (day, day), days)
+                break
+
+
+def _spike(
+    dimension: str,
+    name: str | None,
+    when: str,
+    spent: float,
+    usual: float,
+    about: tuple[date, date],
+    days: _Days,
+) -> Signal:
+    owner = name or "untagged"
+    times = f", {spent / usual:,.1f} times" if usual > 0.005 else ""
+    title = f"{owner} costs more than usual: ${spent:,.2f} {when}, usual are ${usual:,.2f}{times}."
+    until = micros(of_days(about[0] + QUIET_DAYS * _DAY, about[0] + QUIET_DAYS * _DAY, "UTC").start)
+    case = Case(f"whyspend:spike:{dimension}={owner}", "spike", title, until=until)
+    facts = ((dimension, owner), ("Spent", f"${spent:,.2f} {when}"), ("Usual", f"${usual:,.2f}"))
+    return Signal(case, facts, about, (dimension, owner))
+
+
+def _hour_spikes(data: Data, days: _Days, wanted: Spikes, at: datetime) -> Iterator[Signal]:
+    """The last whole hour against the same hour of the days before, where half of these had any spend."""
+    now = span("hour", data.window.timezone, at)
+    last = now.start - timedelta(hours=1)
+    local = last.astimezone(ZoneInfo(data.window.timezone))
+    hours = [
+        (local - number * _DAY).astimezone(UTC) for number in range(min(HOUR_DAYS, days.history), -1, -1)
+    ]
+    if len(hours) <= WEEKDAY_DAYS:
+        return
+    first = hours[0].astimezone(local.tzinfo).date()
+    wide = replace(data, window=of_days(first, days.today, data.window.timezone), where=())
+    owner, time = wide.key(data.dimensions[0]), wide.key("hour")
+    wanted_hours = [micros(hour) for hour in hours]
+    wide.narrowed(f"{time.expression} IN ({', '.join(map(str, wanted_hours))})").added_up([owner, time])
+    found: dict[str | None, dict[int, float]] = defaultdict(dict)
+    for name, hour, usd in wide.rows(HOURLY.format(owner=owner.column, time=time.column)):
+        found[name][hour] = usd
+    for name, seen in found.items():
+        *history, spent = (seen.get(hour, 0.0) for hour in wanted_hours)
+        bar = expected(history)
+        enough = sum(usd > 0 for usd in history) * 2 >= len(history)
+        if bar and enough and spent > bar.highest and spent - bar.usual >= float(wanted.floor_usd):
+            when = f"from {local:%Y-%m-%d %H:%M} on, in an hour"
+            yield _spike(data.dimensions[0], name, when, spent, bar.usual, (local.date(), local.date()), days)
+
+
+def _new_features(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
+    for name, spent in _appeared(days, days.owners, wanted):
+        if name is not None:
+            title = f"New {dimension}: {name}, {_since(days)} ${spent:,.2f}."
+            yield _new(days, "new_feature", dimension, name, title, f"${spent:,.2f}")
+
+
+def _new_models(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
+    for name, spent in _appeared(days, days.models, wanted):
+        title = f"New model: {name}, {_since(days)} ${spent:,.2f}."
+        yield _new(days, "new_model", "model", str(name), title, f"${spent:,.2f}")
+
+
+def _unpriced(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
+    if days.history < FEWEST_DAYS:
+        return
+    for name, seen in days.unpriced.items():
+        calls = sum(seen.calls[day] for day in days.recent)
+        if calls and not any(count for day, count in seen.calls.items() if day not in days.recent):
+            title = f"Model without a price: {name}, {calls:,} calls {_since(days)[:-1]} that no total holds."
+            yield _new(days, "unpriced", "model", name, title, f"{calls:,} calls")
+
+
+def _appeared(
+    days: _Days, kinds: Mapping[str, _Seen] | Mapping[str | None, _Seen], wanted: Spikes
+) -> list[tuple[str | None, float]]:
+    """Names that were never there before yesterday, and cost enough since; none with little history."""
+    if days.history < WEEKDAY_DAYS:
+        return []
+    found: list[tuple[str | None, float]] = []
+    for name, seen in kinds.items():
+        spent = sum(seen.usd[day] for day in days.recent)
+        if (
+            spent >= max(float(wanted.floor_usd), 1e-9)
+            and min(day for day, n in seen.calls.items() if n) in days.recent
+        ):
+            found.append((name, spent))
+    return found
+
+
+def _since(days: _Days) -> str:
+    return f"since {days.recent[0]}:"
+
+
+def _new(days: _Days, kind: str, key: str, name: str, title: str, amount: str) -> Signal:
+    until = micros(of_days(days.today + HISTORY_DAYS * _DAY, days.today + HISTORY_DAYS * _DAY, "UTC").start)
+    case = Case(f"whyspend:{kind}:{key}={name}", kind, title, until=until)
+    where = (key, days.plain[name] if key == "model" else name)
+    return Signal(case, ((key, name), ("Since", f"{days.recent[0]}"), ("So far", amount)), days.recent, where)
+
+
+def _untagged(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
+    if days.history < WEEKDAY_DAYS or None not in days.owners:
+        return
+    seen = days.owners[None]
+    before = list(_between(days.today - 29 * _DAY, days.today - 2 * _DAY, days.first))
+    usual = _part(seen, days.whole, before)
+    now, bare = _part(seen, days.whole, days.recent), sum(seen.usd[day] for day in days.recent)
+    if now - usual >= RISE and bare >= float(wanted.floor_usd):
+        title = f"The share of dollars without a {dimension} has risen to {now:.0%}, usual are {usual:.0%}."
+        until = micros(of_days(days.today + QUIET_DAYS * _DAY, days.today + QUIET_DAYS * _DAY, "UTC").start)
+        facts = (("Without an owner", f"${bare:,.2f}"), ("Since", f"{days.recent[0]}"))
+        case = Case(f"whyspend:untagged:{dimension}", "untagged", title, until=until)
+        yield Signal(case, facts, days.recent, (dimension, "untagged"))
+
+
+def _stale(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
+    """Each configured source by how far it was pulled; one that never was is no news of today."""
+    for name in config.sources:
+        marks = data.snapshot.manifest.watermarks.get(name, {})
+        upto = max((mark for key, mark in marks.items() if key.startswith("upto:")), default=None)
+        if upto is None or at - instant(upto) < timedelta(hours=config.spikes.stale_hours):
+            continue
+        hours = (at - instant(upto)) // timedelta(hours=1)
+        reached = f"{instant(upto):%Y-%m-%d %H:%M} UTC"
+        title = f"The ledger is not up to date: {name} was last pulled up to {reached}, {hours:,} hours ago."
+        yield Signal(
+            Case(f"whyspend:stale:{name}", "stale", title), (("Source", name), ("Pulled up to", reached))
+        )
+
+
+def _between(first: date, last: date, held: date) -> list[date]:
+    first = max(first, held)
+    return [first + number * _DAY for number in range((last - first).days + 1)]
+
+
+def _part(seen: _Seen, whole: _Seen, days: Sequence[date]) -> float:
+    total = sum(whole.usd[day] for day in days)
+    return sum(seen.usd[day] for day in days) / total if total else 0.0
+
+
+def _mean(amounts: Sequence[float]) -> float:
+    return sum(amounts) / len(amounts) if amounts else 0.0

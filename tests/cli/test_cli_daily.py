@@ -1,0 +1,135 @@
+"""`whyspend daily`: one command a morning, whatever the morning is like."""
+
+import csv
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.alerts.servers import receiver
+from tests.cli.conftest import Run
+from tests.cli.shell import environment
+from tests.reports.spending import PRICED, place, publish, spend
+
+from whyspend.engines.duckdb import connect
+from whyspend.ledger.alerts import exclusive
+
+TODAY = datetime.now(UTC).date()
+BUDGET = '[[budgets]]\nname = "all"\nperiod = "rolling 9d"\nlimit_usd = 1000\n'
+
+
+@pytest.fixture
+def spent(home: Path) -> Path:
+    """$1 a day and feature in each of the last ten days."""
+    engine = connect(threads=1)
+    opened = place(home, engine, "\n" + BUDGET, datetime.now(UTC).isoformat())
+    calls = [spend(f"{day} 00:00", "1", name) for day in days(10) for name in ("a", "b")]
+    publish(opened, calls, since=f"{days(10)[0]}")
+    engine.close()
+    (home / "whyspend.toml").write_text(PRICED + BUDGET, encoding="utf-8")
+    return home
+
+
+def days(count: int) -> list[date]:
+    """So many days up to today."""
+    return [TODAY - timedelta(days=n) for n in range(count - 1, -1, -1)]
+
+
+def history(path: Path) -> list[tuple[str, str]]:
+    with path.open(newline="") as file:
+        return [(row["since"], row["feature"]) for row in csv.DictReader(file)]
+
+
+def whole(since: int) -> list[tuple[str, str]]:
+    return [(str(day), name) for day in days(since + 1)[:-1] for name in ("a", "b")]
+
+
+def test_a_day_is_reported_kept_and_told_in_one_command(whyspend: Run, spent: Path) -> None:
+    with receiver() as slack:
+        (spent / "whyspend.toml").write_text(
+            PRICED + BUDGET.replace("1000", "2") + f'[alerts.team]\ntype = "slack"\nurl = "{slack.base}/x"\n'
+        )
+        result = whyspend("daily", "--no-pull", "-o", "history.csv")
+        again = whyspend("daily", "--no-pull", "-o", "history.csv")
+    assert (result.code, again.code) == (1, 1)
+    assert "report ·" in result.text
+    assert "budgets ·" in result.text
+    assert len(slack.received) == 1
+    assert history(spent / "history.csv") == whole(7)
+
+
+def test_a_history_has_every_whole_day_once_however_late_it_is_run(whyspend: Run, spent: Path) -> None:
+    path = spent / "history.csv"
+    whyspend("daily", "--no-pull", "--no-notify", "-o", path)
+    assert history(path) == whole(7)
+    held = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(held[: 1 + 2 * 3]))  # as if it was last run four days ago
+    result = whyspend("daily", "--no-pull", "--no-notify", "-o", path)
+    assert result.code == 0
+    assert history(path) == whole(7)
+    assert "".join(held) == path.read_text()
+
+
+def test_a_source_that_is_away_is_3_and_does_not_stop_the_rest(
+    whyspend: Run, spent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver((401, {}, b"no")) as server:
+        monkeypatch.setenv("LANGSMITH_API_KEY", "key")
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", server.base)
+        (spent / "whyspend.toml").write_text(PRICED + BUDGET.replace("1000", "2"))
+        result = whyspend("daily", "-o", "history.csv")
+    assert result.code == 3
+    assert "source langsmith" in result.err
+    assert "budgets ·" in result.text
+    # Nobody knows whether these days are whole.
+    assert not (spent / "history.csv").exists()
+
+
+def test_a_source_that_is_set_up_wrong_is_2(whyspend: Run, spent: Path) -> None:
+    (spent / "whyspend.toml").write_text(
+        PRICED + '[sources.x]\ntype = "langsmith"\napi_key = "env:NOT_SET"\n'
+    )
+    result = whyspend("daily")
+    assert result.code == 2
+    assert "NOT_SET" in result.err
+    assert "report ·" in result.text
+
+
+def test_a_second_one_leaves_the_work_to_the_first(whyspend: Run, spent: Path) -> None:
+    with exclusive(spent / ".whyspend", "daily.lock"):
+        result = whyspend("daily", "--no-pull", "-o", "history.csv")
+    assert (result.code, result.out) == (0, b"")
+    assert "Another whyspend daily is at work" in result.err
+    assert not (spent / "history.csv").exists()
+
+
+def test_several_started_together_leave_no_gap_and_no_double(spent: Path) -> None:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "whyspend", "daily", "--no-pull", "-o", "history.csv"],
+            cwd=spent,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+    ended = [(process.communicate(timeout=60)[1], process.returncode) for process in started]
+    assert [code for _, code in ended] == [0, 0, 0], ended
+    assert history(spent / "history.csv") == whole(7)
+
+
+def test_a_file_of_another_kind_is_not_touched(whyspend: Run, spent: Path) -> None:
+    (spent / "notes.csv").write_text("a,b\n1,2\n")
+    result = whyspend("daily", "--no-pull", "-o", "notes.csv")
+    assert result.code == 2
+    assert "is no history that whyspend wrote" in result.err
+    assert (spent / "notes.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_the_demo_source_is_pulled_and_its_history_kept(whyspend: Run, home: Path) -> None:
+    (home / "whyspend.toml").write_text('[sources.demo]\ntype = "demo"\n')
+    result = whyspend("daily")
+    assert result.code == 0
+    assert "demo: read" in result.err
