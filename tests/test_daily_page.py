@@ -93,12 +93,13 @@ def test_the_units_are_what_systemd_takes(costs: Path) -> None:
     assert timer["Install"]["WantedBy"] == "timers.target"
     if shutil.which("systemd-analyze"):
         done = subprocess.run(
-            ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *map(str, paths)],
+            ["systemd-analyze", "verify", "--man=no", *map(str, paths)],
             capture_output=True,
             text=True,
             timeout=60,
         )
-        assert (done.returncode, done.stderr) == (0, "")
+        # It also looks at the units of this machine, which are not ours to judge.
+        assert not [line for line in done.stderr.splitlines() if "whyspend" in line], done.stderr
 
 
 def _unit(path: Path) -> ConfigParser:

@@ -133,3 +133,22 @@ def test_the_demo_source_is_pulled_and_its_history_kept(whyspend: Run, home: Pat
     result = whyspend("daily")
     assert result.code == 0
     assert "demo: read" in result.err
+
+
+def test_a_history_that_cannot_be_kept_does_not_stop_the_budgets(whyspend: Run, spent: Path) -> None:
+    (spent / "notes.csv").write_text("a,b\n1,2\n")
+    result = whyspend("daily", "--no-pull", "-o", "notes.csv")
+    assert result.code == 2
+    assert "budgets ·" in result.text
+
+
+def test_without_a_pull_only_days_that_were_pulled_whole_are_kept(whyspend: Run, spent: Path) -> None:
+    engine = connect(threads=1)
+    opened = place(spent, engine, "\n" + BUDGET, datetime.now(UTC).isoformat())
+    publish(opened, [spend(f"{days(4)[0]} 11:00", "1", "c")], upto=f"{days(4)[0]} 12:00")
+    engine.close()
+    source = '[sources.prod]\ntype = "langsmith"\napi_key = "env:NOT_SET"\n'
+    (spent / "whyspend.toml").write_text(PRICED + BUDGET + source, encoding="utf-8")
+    result = whyspend("daily", "--no-pull", "--no-notify", "-o", "history.csv")
+    assert result.code == 0, result.err
+    assert max(day for day, _ in history(spent / "history.csv")) == str(days(5)[0])

@@ -46,9 +46,9 @@ def command(
     """Pull every source, report the last week, look at the budgets, and tell who must know.
 
     Report and budgets go to stdout. A step that fails does not stop the next one. The exit code is the worst of all:
-    3 a source or channel could not be reached, 2 a source is set up wrong, 1 a budget is broken, 0 all is well. It can
-    be started twice: the second one says so and leaves the work to the first. It can be a day late, or ten: the pull
-    goes on where it stopped, and the history gets each day once.
+    3 a source or channel could not be reached, 2 a source or the history file is not as it must be, 1 a budget is
+    broken, 0 all is well. It can be started twice: the second one says so and leaves the work to the first. It can be
+    a day late, or ten: the pull goes on where it stopped, and the history gets each day once.
     """
     place = workspace(config, ledger)
     with exclusive(place.ledger.root, LOCK, seconds=0) as is_ours:
@@ -63,17 +63,17 @@ def command(
 
 
 def _run(place: Workspace, by: tuple[str, ...], output: Path | None, no_pull: bool, no_notify: bool) -> int:
-    codes, complete = (0, place.now) if no_pull else _pulled(place)
+    code, complete = (0, _held(place)) if no_pull else _pulled(place)
     now = replace(place, now=datetime.now(UTC))  # what was just pulled is not in the future
     write(now.ask("report", now.window(), by=by), "text", None, False, now.engine)
     click.echo()
     if output is not None:
-        _keep_history(now, by, output, complete)
+        code = max(code, _keep_history(now, by, output, complete))
     answer = now.ask("budgets", now.window())
     write(answer, "text", None, False, now.engine)
     sys.stdout.flush()
     told = 0 if no_notify else told_of(now)
-    return max(codes, told, OVER if is_over(answer) else 0)
+    return max(code, told, OVER if is_over(answer) else 0)
 
 
 def _pulled(place: Workspace) -> tuple[int, datetime]:
@@ -93,6 +93,11 @@ def _pulled(place: Workspace) -> tuple[int, datetime]:
     return worst, complete
 
 
+def _held(place: Workspace) -> datetime:
+    """Until when all of every source is there that was pulled; now where the calls come without a watermark."""
+    return min((mark for name in place.config.sources for mark in _marks(place, name)), default=place.now)
+
+
 def _since(place: Workspace, name: str) -> Window:
     """The last week, or more where the last pull was longer ago."""
     zone = ZoneInfo(place.config.timezone)
@@ -107,15 +112,20 @@ def _marks(place: Workspace, name: str) -> list[datetime]:
     return [instant(mark) for key, mark in held.items() if key.startswith("upto:")]
 
 
-def _keep_history(place: Workspace, by: tuple[str, ...], output: Path, complete: datetime) -> None:
-    """Append the report of each whole day after the last that the file holds, and that is all here."""
+def _keep_history(place: Workspace, by: tuple[str, ...], output: Path, complete: datetime) -> int:
+    """Append the report of each whole day after the last that the file holds, and that is all here; the exit code."""
     added = 0
-    for day in _missing(place, output, complete):
-        answer = place.ask("report", day, by=by)
-        if answer.rows:
-            write(answer, "csv", output, True, place.engine)
-            added += 1
+    try:
+        for day in _missing(place, output, complete):
+            answer = place.ask("report", day, by=by)
+            if answer.rows:
+                write(answer, "csv", output, True, place.engine)
+                added += 1
+    except WhyspendError as error:  # the budgets are still to be looked at
+        click.echo(visible(f"whyspend: {error}"), err=True)
+        return 2
     click.echo(visible(f"{output}: {added} {'day' if added == 1 else 'days'} added."), err=True)
+    return 0
 
 
 def _missing(place: Workspace, output: Path, complete: datetime) -> Iterator[Window]:
