@@ -118,6 +118,7 @@ def some_metadata(rng: random.Random) -> Json:
         "LANGCHAIN_METADATA": rng.choice(('{"env":"parsed","user_tier":3}', "{broken", "[1]", 5)),
         "service_tier": rng.choice(("flex", "Priority", "auto", "batch", "no tier", None, "x" * 40)),
         "speed": rng.choice(("fast", "normal")),
+        "cache_ttl": rng.choice(("12h", " 12H", 12)),
         "_type": "openai-chat",
         "customer": rng.choice(("acme", "x" * 257, "", "q\"'\\", "\u2028", 10**22, 3, -2.5, False, None)),
         "a.b/c~d": "pointer",

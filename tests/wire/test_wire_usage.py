@@ -324,6 +324,7 @@ def test_a_tier_that_was_only_asked_for_does_not_count() -> None:
     copied = {"service_tier": "flex", "_type": "openai-chat"}
     assert counted(10, 5, metadata=copied).price_context == ""
     assert counted(10, 5, metadata={"service_tier": "flex"}).price_context == "service_tier=flex"
+    assert counted(10, 5, metadata={"cache_ttl": "12h"}).price_context == "cache_ttl=12h"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from whyspend.wire._plain import Sieve
 from whyspend.wire._rows import NO_ROWS, Heir, Rows, joined
 from whyspend.wire._run import V1_SELECT, V2_SELECTS, Page, Run, read_page
 from whyspend.wire._tags import (
+    CONTEXT_KEYS,
     LONGEST_TEXT,
     NODE_KEY,
     SAMPLING_KEY,
@@ -35,6 +36,7 @@ from whyspend.wire._tags import (
 from whyspend.wire._usage import Usage, put_reported, put_usage
 
 __all__ = [
+    "CONTEXT_KEYS",
     "NO_ROWS",
     "USUAL_TERMS",
     "V1_SELECT",

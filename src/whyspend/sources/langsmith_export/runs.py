@@ -21,14 +21,13 @@ from whyspend.sources.langsmith_export.words import (
     unquoted,
     valid,
 )  # fmt: skip
-from whyspend.wire.langsmith import USUAL_TERMS
+from whyspend.wire.langsmith import CONTEXT_KEYS, USUAL_TERMS
 
 REQUIRED = ("id", "run_type", "start_time")
 """Columns without which an export says nothing about costs."""
 
 THREAD_KEYS = ("thread_id", "session_id", "conversation_id")
 RELEASE_KEYS = ("revision_id", "LANGSMITH_REVISION_ID", "LANGCHAIN_REVISION_ID")
-CONTEXT_KEYS = ("inference_geo", "processing", "service_tier", "speed")
 _TEXTS = ("name", "status", "error", "dotted_order", "parent_run_id", "thread_id", "price_model_id")
 _NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _COSTS = ("prompt_cost", "completion_cost", "total_cost")

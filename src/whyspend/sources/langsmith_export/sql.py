@@ -194,7 +194,8 @@ def _price_context() -> str:
     tier = "coalesce(nullif(u.tier, ''), c.term_service_tier)"
     processing = f"CASE WHEN {tier} = 'batch' THEN 'batch' ELSE c.term_processing END"
     return (
-        f"concat_ws(';', 'inference_geo=' || c.term_inference_geo, 'processing=' || {processing}, "
+        "concat_ws(';', 'cache_ttl=' || c.term_cache_ttl, 'inference_geo=' || c.term_inference_geo, "
+        f"'processing=' || {processing}, "
         f"CASE WHEN {tier} <> 'batch' THEN 'service_tier=' || {tier} END, 'speed=' || c.term_speed)"
     )
 
