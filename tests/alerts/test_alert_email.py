@@ -198,6 +198,7 @@ def test_nothing_of_the_login_is_logged(mailbox: Mailbox, caplog: pytest.LogCapt
         {"to": "ä@example.com"},
         {"username": "bot", "password": "schlüssel"},
         {"security": "ssl", "ca_file": Path(__file__)},
+        {"host": " "},
     ],
 )
 def test_options_that_cannot_be_used_are_refused_in_one_line(options: dict[str, Any]) -> None:
@@ -205,6 +206,12 @@ def test_options_that_cannot_be_used_are_refused_in_one_line(options: dict[str, 
         send(9, alert(), **options)
     assert "\n" not in str(caught.value)
     assert "schl" not in str(caught.value)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_no_server_can_have_is_refused_before_any_attempt(port: int) -> None:
+    with pytest.raises(ConfigError, match="a port from 1 to 65,535"):
+        send(port, alert())
 
 
 @settings(max_examples=60)

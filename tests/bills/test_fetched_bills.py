@@ -120,6 +120,16 @@ def test_paging_that_leads_back_is_given_up(home: Path, server: BillingServer, c
     assert "the same page again" in err
 
 
+def test_a_page_that_says_more_and_not_where_is_never_taken_for_the_last(
+    home: Path, server: BillingServer, capfd: Capture
+) -> None:
+    server.loses_the_way = True
+    code, _, err = said(capfd, "pull", "openai", *DAYS)
+    assert code == 3
+    assert "more pages follow, and not where" in err
+    assert said(capfd, "reconcile", "openai")[0] == 2, "nothing of it is kept"
+
+
 def test_another_currency_leaves_what_is_held(home: Path, server: BillingServer, capfd: Capture) -> None:
     server.charges = {FIRST: [openai("3")]}
     assert said(capfd, "pull", "openai", *DAYS)[0] == 0

@@ -131,6 +131,34 @@ def test_untraced_dollars_of_a_month_are_found_to_the_last_digit(
     assert reconcile(folder, capfd, "--bill", folder / "bill.json", "--tolerance", "50%")["code"] == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "days", "message"),
+    [
+        ("[]", (), "The bill holds no day"),
+        ("BilledCost,BillingCurrency,ChargePeriodStart\n", (), "The bill holds no day"),
+        (
+            "BilledCost,BillingCurrency,ChargePeriodStart\n1,USD,2026-10-02\n",
+            ("--since", "2026-10-05", "--until", "2026-10-06"),
+            "The bill holds 2026-10-02 to 2026-10-02, and no day of 2026-10-05 to 2026-10-06",
+        ),
+    ],
+)
+def test_a_gate_that_compared_nothing_is_not_passed(
+    month: tuple[Month, Path],
+    tmp_path: Path,
+    capfd: Capture,
+    content: str,
+    days: tuple[str, ...],
+    message: str,
+) -> None:
+    bill = tmp_path / "bill"
+    bill.write_text(content)
+    code = run(["reconcile", "--config", str(month[1] / "whyspend.toml"), "--bill", str(bill), *days])
+    out, err = capfd.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
 @pytest.mark.parametrize("by", ["day", "model", "token_class", "day,provider,model,token_class"])
 def test_every_grouping_adds_up_to_the_same(month: tuple[Month, Path], capfd: Capture, by: str) -> None:
     made, folder = month

@@ -85,6 +85,28 @@ def test_a_channel_that_cannot_be_reached_exits_with_3_without_its_address(
     assert "secret-path" not in result.err
 
 
+def test_a_channel_that_is_set_up_wrong_exits_with_2_and_the_other_is_told(
+    whyspend: Run, spent: Path
+) -> None:
+    with receiver() as slack:
+        configured(
+            spent,
+            f'{BUDGET}[alerts.a]\ntype = "slack"\nurl = "env:NOT_SET"\n'
+            f'[alerts.b]\ntype = "slack"\nurl = "{slack.base}/x"\n',
+        )
+        result = whyspend("budgets", "--notify")
+        assert result.code == 2
+        assert "channel a: whyspend.toml line" in result.err
+        assert len(slack.received) == 1
+
+
+def test_a_limit_however_small_is_answered(whyspend: Run, spent: Path) -> None:
+    configured(spent, '[[budgets]]\nname = "all"\nperiod = "rolling 9d"\nlimit_usd = 1e-20\n')
+    result = whyspend("budgets", "--format", "json")
+    assert (result.code, result.err) == (1, "")
+    assert json.loads(result.out)["rows"][0]["status"] == "over"
+
+
 def test_alerts_test_sends_a_sample_to_each_channel_or_to_one(whyspend: Run, spent: Path) -> None:
     with receiver() as good, receiver((400, {}, b"no")) as bad:
         configured(
@@ -110,6 +132,7 @@ def test_alerts_test_sends_a_sample_to_each_channel_or_to_one(whyspend: Run, spe
         ("[[budgets]]\nlimit_usd = 1", "[[budgets]] entry 1: budgets: 'name' is missing"),
         ('[[budgets]]\nname = " "\nlimit_usd = 1', "entry 1 ( ): name is empty"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 0', "limit_usd must be a number above 0"),
+        ('[[budgets]]\nname = "a"\nlimit_usd = 1e16', "above 0, and at most 10^15"),
         ('[[budgets]]\nname = "a"\nlimit_calls = "2"', "entry 1 (a): budgets.limit_calls: expected a whole"),
         ('[[budgets]]\nname = "a"\nlimit_usd = nan', "limit_usd must be a number above 0"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 1\nperiod = "yearly"', "'yearly' is not a period"),
@@ -160,6 +183,7 @@ def test_a_bad_option_of_a_channel_is_told_with_its_line(
 ) -> None:
     (home / "whyspend.toml").write_text(f'[alerts.x]\ntype = "webhook"\n{option}\n', encoding="utf-8")
     result = whyspend("alerts", "test")
+    assert result.code == 2
     assert message in result.err
     assert "whyspend.toml line" in result.err
 

@@ -1,6 +1,7 @@
 """`whyspend daily`: one command a morning, whatever the morning is like."""
 
 import csv
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.alerts.servers import receiver
 from tests.cli.conftest import Run
-from tests.cli.shell import environment
+from tests.cli.shell import command, environment
 from tests.reports.spending import PRICED, place, publish, spend
 
 from whyspend.engines.duckdb import connect
@@ -55,6 +56,24 @@ def test_a_day_is_reported_kept_and_told_in_one_command(whyspend: Run, spent: Pa
     assert (result.code, again.code) == (1, 1)
     assert "report ·" in result.text
     assert "budgets ·" in result.text
+    assert len(slack.received) == 1
+    assert history(spent / "history.csv") == whole(7)
+
+
+def test_a_reader_that_goes_away_keeps_nobody_from_being_told(spent: Path) -> None:
+    with receiver() as slack:
+        (spent / "whyspend.toml").write_text(
+            PRICED + BUDGET.replace("1000", "2") + f'[alerts.team]\ntype = "slack"\nurl = "{slack.base}/x"\n'
+        )
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            command("daily", "--no-pull", "-o", "history.csv"),
+            cwd=spent, env=environment(), stdout=writer, stderr=subprocess.PIPE, timeout=60,
+        )  # fmt: skip
+        os.close(writer)
+    assert done.returncode == 1, "the budget is broken, whoever reads the report"
+    assert b"Traceback" not in done.stderr
     assert len(slack.received) == 1
     assert history(spent / "history.csv") == whole(7)
 

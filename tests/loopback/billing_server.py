@@ -23,6 +23,8 @@ class BillingServer:
     days_a_page: int = 7
     faults: list[int] = field(default_factory=list)
     """Statuses of the next answers: 429, 500, ..."""
+    loses_the_way: bool = False
+    """More pages are announced, without their address."""
     loops: bool = False
     """The next page is always the first one."""
     requests: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
@@ -96,7 +98,7 @@ class BillingServer:
         return {
             "data": buckets[at : at + self.days_a_page],
             "has_more": more,
-            "next_page": f"page_{after}" if more else None,
+            "next_page": f"page_{after}" if more and not self.loses_the_way else None,
         }
 
 

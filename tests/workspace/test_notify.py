@@ -136,8 +136,8 @@ def test_a_channel_that_fails_stops_no_other_and_is_told_by_the_next_run(
         here.spend("2026-11-20 08:00", "2.5")
         for hour in (9, 10):
             outcome = here.run(f"2026-11-20 {hour:02}:00")
-            assert [channel for channel, _ in outcome.failed] == ["team"]
-            assert "404" in outcome.failed[0][1]
+            assert [each.channel for each in outcome.failed] == ["team"]
+            assert "404" in outcome.failed[0].why
         assert len(here.events) == len(here.subjects) == 1
         assert here.run("2026-11-20 11:00").failed == ()
         assert [sent.channel for sent in here.last.sent] == ["team"]
@@ -224,6 +224,15 @@ def test_a_budget_that_is_taken_away_closes_its_incident(here: Town) -> None:
     here.run("2026-11-20 10:00")
     here.run("2026-11-20 11:00")
     assert [action for action, _ in here.events] == ["trigger", "resolve"]
+
+
+def test_a_resolved_message_never_reads_as_if_it_went_on(here: Town) -> None:
+    here.spend("2026-11-20 08:00", "2.5")
+    here.run("2026-11-20 09:00")
+    here.config = DAILY.replace("limit_usd = 2", "limit_usd = 4000") + QUIET
+    sent = here.run("2026-11-20 10:00").sent
+    assert {each.alert.state for each in sent} == {"resolve"}
+    assert all(each.alert.title.startswith("No longer: rag is over its budget") for each in sent)
 
 
 def test_a_run_each_morning_tells_of_the_evening_before(here: Town) -> None:
@@ -345,13 +354,14 @@ def test_a_channel_that_is_set_up_wrong_silences_no_other(here: Town) -> None:
     here.spend("2026-11-20 08:00", "2.5")
     here.config += '[alerts.x]\ntype = "slack"\nurl = "env:NOT_SET"\n'
     outcome = here.run("2026-11-20 09:00")
-    assert [channel for channel, _ in outcome.failed] == ["x"]
-    assert "NOT_SET" in outcome.failed[0][1]
+    assert [each.channel for each in outcome.failed] == ["x"]
+    assert "NOT_SET" in outcome.failed[0].why
     assert len(here.said) == 1
 
 
 def test_a_sample_goes_to_each_channel(here: Town) -> None:
-    assert send_samples(here.at("2026-11-20 09:00"), []) == [("team", ""), ("oncall", ""), ("mail", "")]
+    outcome = list(send_samples(here.at("2026-11-20 09:00"), []))
+    assert outcome == [("team", None), ("oncall", None), ("mail", None)]
     assert (len(here.said), len(here.events), len(here.subjects)) == (1, 1, 1)
 
 

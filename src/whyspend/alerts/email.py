@@ -25,6 +25,7 @@ from whyspend.net import Refused, redact
 Security = Literal["starttls", "ssl", "plain"]
 
 _PORTS = {"starttls": 587, "ssl": 465, "plain": 25}
+_HIGHEST_PORT = 65_535
 _TIMEOUT = 20.0
 _SUBJECT = 150
 """Characters. A header may have 998 bytes in one line (RFC 5322); mail programs show about 70."""
@@ -73,11 +74,15 @@ def send(
         ca_file: The certificates (PEM) to trust instead of the system's, for a server with one of your own.
 
     Raises:
-        ConfigError: an address, the login or the ca_file cannot be used.
+        ConfigError: an address, the host, the port, the login or the ca_file cannot be used.
         SourceError: the server refused the message or a recipient, or could not be reached.
     """
     if not (username + password).isascii():
         raise ConfigError("The username or password of the e-mail channel is not plain ASCII. Copy it again.")
+    if not host.strip() or not 0 <= port <= _HIGHEST_PORT:
+        raise ConfigError(
+            f"The e-mail channel needs host, the name of a server, and a port from 1 to {_HIGHEST_PORT:,}, or none."
+        )
     server = _Server(host, port or _PORTS[security], security, username, password, ca_file)
     context = None if security == "plain" else _trust(ca_file)
     recipients = _recipients(to)

@@ -1,7 +1,7 @@
 """What `whyspend budgets` does beside answering: it tells people, and it fails where a budget is broken."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,11 +10,14 @@ from whyspend.formats._cells import visible
 from whyspend.model import Alert, Table
 from whyspend.workspace import Workspace
 
+if TYPE_CHECKING:
+    from whyspend.workspace.notify import Failure
+
 Ask = Callable[..., Table]
 Finish = Callable[[], int]
 
-OVER, UNREACHED = 1, 3
-"""Exit codes: a budget is broken; a channel could not be told."""
+OVER, SET_UP_WRONG, UNREACHED = 1, 2, 3
+"""Exit codes: a budget is broken; a channel is set up wrong, or could not be told."""
 
 OPTIONS = (
     click.Option(
@@ -75,9 +78,14 @@ def told_of(place: Workspace, *, dry_run: bool = False) -> int:
                 _say(f"  {line}")
     if not outcome.sent and not outcome.failed:
         _say("Nothing new to tell.")
-    for channel, why in outcome.failed:
-        _say(f"whyspend: channel {channel}: {why} The next run sends it again.")
-    return UNREACHED if outcome.failed else 0
+    for failure in outcome.failed:
+        _say(f"whyspend: channel {failure.channel}: {failure.why} The next run sends it again.")
+    return max(map(code_of, outcome.failed), default=0)
+
+
+def code_of(failure: "Failure") -> int:
+    """The exit code of a channel that was not told."""
+    return SET_UP_WRONG if failure.is_set_up_wrong else UNREACHED
 
 
 def shown(alert: Alert) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from whyspend.cli.pull import say
 from whyspend.errors import InputError, SourceError, WhyspendError
 from whyspend.formats._cells import visible
 from whyspend.ledger.alerts import exclusive
-from whyspend.model import Window
+from whyspend.model import Table, Window
 from whyspend.workspace import Pulled, Workspace
 from whyspend.workspace.windows import instant, of_days
 
@@ -46,9 +47,9 @@ def command(
     """Pull every source, report the last week, look at the budgets, and tell who must know.
 
     Report and budgets go to stdout. A step that fails does not stop the next one. The exit code is the worst of all:
-    3 a source or channel could not be reached, 2 a source or the history file is not as it must be, 1 a budget is
-    broken, 0 all is well. It can be started twice: the second one says so and leaves the work to the first. It can be
-    a day late, or ten: the pull goes on where it stopped, and the history gets each day once.
+    3 a source or channel could not be reached, 2 a source, a channel or the history file is not as it must be, 1 a
+    budget is broken, 0 all is well. It can be started twice: the second one says so and leaves the work to the first.
+    It can be a day late, or ten: the pull goes on where it stopped, and the history gets each day once.
     """
     place = workspace(config, ledger)
     with exclusive(place.ledger.root, LOCK, seconds=0) as is_ours:
@@ -65,15 +66,33 @@ def command(
 def _run(place: Workspace, by: tuple[str, ...], output: Path | None, no_pull: bool, no_notify: bool) -> int:
     code, complete = (0, _held(place)) if no_pull else _pulled(place)
     now = replace(place, now=datetime.now(UTC))  # what was just pulled is not in the future
-    write(now.ask("report", now.window(), by=by), "text", None, False, now.engine)
-    click.echo()
+    code = max(code, _shown(now, now.ask("report", now.window(), by=by), "\n"))
     if output is not None:
         code = max(code, _keep_history(now, by, output, complete))
     answer = now.ask("budgets", now.window())
-    write(answer, "text", None, False, now.engine)
-    sys.stdout.flush()
+    code = max(code, _shown(now, answer))
     told = 0 if no_notify else told_of(now)
     return max(code, told, OVER if is_over(answer) else 0)
+
+
+def _shown(place: Workspace, answer: Table, end: str = "") -> int:
+    """Print an answer; the exit code. A full disk, or a reader that went away, is no reason to tell nobody."""
+    try:
+        write(answer, "text", None, False, place.engine)
+        click.echo(end, nl=False)
+        sys.stdout.flush()
+    except OSError as error:
+        # What could not be written must not be tried again, by the next step or at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 0
+        click.echo(
+            f"whyspend: standard output cannot be written: {error.strerror}. Check the disk. "
+            "The rest is done all the same.",
+            err=True,
+        )
+        return 2
+    return 0
 
 
 def _pulled(place: Workspace) -> tuple[int, datetime]:

@@ -13,7 +13,7 @@ def pages(web: Web, path: str, params: Mapping[str, str | int], key_help: str) -
     """Yield the pages of a report: `{"data": [...], "has_more": true, "next_page": "..."}`.
 
     Raises:
-        SourceError: the key is refused, the server does not answer usefully, or its paging leads back.
+        SourceError: the key is refused, the server does not answer usefully, or its paging leads back or nowhere.
     """
     followed: set[str] = set()
     more: dict[str, str] = {}
@@ -26,12 +26,16 @@ def pages(web: Web, path: str, params: Mapping[str, str | int], key_help: str) -
             raise SourceError(f"{error}. Update whyspend, or report it with this line.") from None
         yield page
         cursor = page.get("next_page")
-        if not page.get("has_more") or not cursor:
+        if not page.get("has_more"):
             return
+        if not isinstance(cursor, str) or not cursor:
+            raise SourceError(
+                f"{web.address}{path} says that more pages follow, and not where. Pull again later."
+            )
         if cursor in followed:
             raise SourceError(f"{web.address}{path} sends the same page again and again. Pull again later.")
         followed.add(cursor)
-        more = {"page": str(cursor)}
+        more = {"page": cursor}
 
 
 def _read(body: bytes) -> dict[str, Any]:

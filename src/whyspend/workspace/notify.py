@@ -1,6 +1,6 @@
 """Telling people: looks at the ledger, finds what is due, sends it, and writes down what was said."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from whyspend import registry
 from whyspend.config import ChannelConfig
-from whyspend.errors import ConfigError, MissingExtraError, SourceError
+from whyspend.errors import ConfigError, MissingExtraError, SourceError, WhyspendError
 from whyspend.ledger import alerts as told
 from whyspend.ledger.alerts import State, Told
 from whyspend.model import Alert
@@ -41,12 +41,21 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """One channel that was not told."""
+
+    channel: str
+    why: str
+    is_set_up_wrong: bool
+    """Another run does not mend it."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What telling came to."""
 
     sent: tuple[Sent, ...] = ()
-    failed: tuple[tuple[str, str], ...] = ()
-    """(channel, why)."""
+    failed: tuple[Failure, ...] = ()
     busy: bool = False
     """Another process is telling; nothing was sent here."""
 
@@ -84,28 +93,30 @@ def notify(
         return _send(place, channels, teller, dues, state, failed, on_sent)
 
 
-def send_samples(place: Workspace, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Send a sample to each channel: (channel, why it failed, or "" where it was accepted)."""
-    outcome = []
+def send_samples(place: Workspace, names: Sequence[str]) -> Iterator[tuple[str, Failure | None]]:
+    """Send a sample to each channel: its name, and how it failed, or None where it was accepted."""
     for name in names or list(place.config.alerts):
-        why = ""
         try:
             channel = place.config.channel(name)
             registry.load("alerts", channel.type).send(sample(name, place.now), **channel.options)
         except _FAILURES as error:
-            why = str(error)
-        outcome.append((name, why))
-    return outcome
+            yield name, _failure(name, error)
+        else:
+            yield name, None
 
 
-def _channels(place: Workspace) -> tuple[list[ChannelConfig], list[tuple[str, str]]]:
+def _failure(channel: str, error: WhyspendError) -> Failure:
+    return Failure(channel, str(error), is_set_up_wrong=not isinstance(error, SourceError))
+
+
+def _channels(place: Workspace) -> tuple[list[ChannelConfig], list[Failure]]:
     """Those that can be used, and why the others cannot: one that is set up wrong does not silence the rest."""
     ready, failed = [], []
     for name in place.config.alerts:
         try:
             ready.append(place.config.channel(name))
         except ConfigError as error:
-            failed.append((name, str(error)))
+            failed.append(_failure(name, error))
     return ready, failed
 
 
@@ -177,7 +188,7 @@ def _send(
     teller: Teller,
     dues: Sequence[Due],
     state: State,
-    failed: list[tuple[str, str]],
+    failed: list[Failure],
     on_sent: Callable[[Sent], None],
 ) -> Outcome:
     root, now = place.ledger.root, micros(teller.at)
@@ -193,7 +204,7 @@ def _send(
             try:
                 registry.load("alerts", channel.type).send(alert, **channel.options)
             except _FAILURES as error:
-                failed.append((each.channel, str(error)))
+                failed.append(_failure(each.channel, error))
                 # One message may be refused for what it says; a service that is away is not tried for each.
                 if not isinstance(error, Refused):
                     down.add(each.channel)
@@ -210,7 +221,7 @@ def _kept(place: Workspace, held: Any, now: int) -> tuple[Told, ...]:
     return remembered(held, place.config.alerts, now)
 
 
-def _checked(state: State, now: int, failed: Sequence[tuple[str, str]]) -> int | None:
+def _checked(state: State, now: int, failed: Sequence[Failure]) -> int | None:
     """How far everybody is told. Where a channel failed, the next run looks back as far as this one did."""
     if failed and state.checked is not None:
         return state.checked

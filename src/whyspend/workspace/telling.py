@@ -66,7 +66,7 @@ class Teller:
         if standing := self.standings.get(key):
             return self._of_budget(plain, standing, due)
         if due.state == "resolve":
-            return replace(plain, title=f"Over: {due.told.title}", command="whyspend budgets")
+            return replace(plain, title=f"No longer: {due.told.title}", command="whyspend budgets")
         return self._of_signal(plain, self.signals[key])
 
     def _of_budget(self, plain: Alert, standing: Standing, due: Due) -> Alert:

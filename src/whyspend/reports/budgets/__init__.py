@@ -12,7 +12,7 @@ from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.budgets import entries
 from whyspend.reports.budgets.entries import Budget, listed
 from whyspend.reports.budgets.firing import Fired
-from whyspend.reports.budgets.standing import Standing, projection
+from whyspend.reports.budgets.standing import Standing, projection, share_of
 
 OWNERS = """
 SELECT {owner}, CAST(sum(cost) FILTER (WHERE period = 0) AS VARCHAR),
@@ -187,7 +187,7 @@ def _row(standing: Standing) -> dict[str, Cell]:
         "limit_calls": budget.limit_calls,
         "share": standing.share,
         "pace": standing.pace,
-        "projected": round(made.amount / budget.limit, 12) if made else None,
+        "projected": share_of(made.amount, budget.limit) if made else None,
         "projected_usd": made.amount if made and is_usd else None,
         "left_per_day_usd": standing.left_per_day if is_usd else None,
         "unpriced_calls": standing.used.unpriced,

@@ -133,7 +133,7 @@ def _limit_faults(entry: Budget) -> Iterator[tuple[tuple[str, ...], str]]:
         )
     for name, limit in given.items():
         if not (Decimal(limit).is_finite() and 0 < limit <= HIGHEST):
-            yield (name,), f"{name} must be a number above 0."
+            yield (name,), f"{name} must be a number above 0, and at most 10^15."
 
 
 def _key_fault(key: str) -> str:

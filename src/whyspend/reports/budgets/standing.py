@@ -75,7 +75,7 @@ class Standing:
     @property
     def share(self) -> Decimal | None:
         """Of the limit, to 12 decimals."""
-        return None if self.amount is None else _ratio(self.amount, self.budget.limit)
+        return None if self.amount is None else share_of(self.amount, self.budget.limit)
 
     @property
     def level(self) -> Decimal:
@@ -112,14 +112,14 @@ class Standing:
         if self.span.is_rolling:
             return None
         whole, gone = self.span.end - self.span.start, self.at - self.span.start
-        return _ratio(_seconds(min(max(gone, timedelta()), whole)), _seconds(whole))
+        return share_of(_seconds(min(max(gone, timedelta()), whole)), _seconds(whole))
 
     @property
     def pace(self) -> Decimal | None:
         """Share of the limit by share of the time: 1.2 is a fifth faster than the limit allows."""
         if self.share is None or not self.elapsed:
             return None
-        return _ratio(self.share, self.elapsed)
+        return share_of(self.share, self.elapsed)
 
     @property
     def left_per_day(self) -> Decimal | None:
@@ -127,7 +127,7 @@ class Standing:
         if self.amount is None:
             return None
         left = max(self.budget.limit - self.amount, Decimal(0))
-        days = _ratio(_seconds(self.span.end - self.at), _seconds(_DAY))
+        days = share_of(_seconds(self.span.end - self.at), _seconds(_DAY))
         return left if days <= 1 else round(_EXACT.divide(left, days), 12)
 
 
@@ -161,7 +161,7 @@ def projection(standing: Standing) -> Projection | None:
             amount + round(rest, 12), f"usual for these weekdays, from {len(history)} days of history"
         )
     begun = max(span.start, standing.held_since or span.start)
-    whole = _ratio(_seconds(span.end - begun), _seconds(at - begun)) if at > begun else None
+    whole = share_of(_seconds(span.end - begun), _seconds(at - begun)) if at > begun else None
     if whole is None or whole > 10:
         return None
     return Projection(round(_EXACT.multiply(amount, whole), 12), "the rate so far")
@@ -188,7 +188,7 @@ def _remaining(standing: Standing) -> list[tuple[date, Decimal]]:
     """The days that are left of a period, and which share of each."""
     today, span = _today(standing), standing.span
     whole = of_days(today, today, span.timezone)
-    parts = [(today, _ratio(_seconds(whole.end - standing.at), _seconds(whole.end - whole.start)))]
+    parts = [(today, share_of(_seconds(whole.end - standing.at), _seconds(whole.end - whole.start)))]
     return parts + [(today + n * _DAY, Decimal(1)) for n in range(1, (span.until - today).days + 1)]
 
 
@@ -200,5 +200,6 @@ def _seconds(length: timedelta) -> Decimal:
     return Decimal(length // timedelta(microseconds=1)).scaleb(-6)
 
 
-def _ratio(part: Decimal, whole: Decimal) -> Decimal:
+def share_of(part: Decimal, whole: Decimal) -> Decimal:
+    """A part of a whole, to 12 decimals, however small the whole."""
     return _EXACT.divide(part, whole).quantize(_SHARE, context=_EXACT)

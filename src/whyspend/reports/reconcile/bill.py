@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
-from whyspend.errors import UsageError, nearest
+from whyspend.errors import InputError, UsageError, nearest
 from whyspend.model import Bill, Billed, Cell, Table, TableColumn
 from whyspend.reports.reconcile import ours
 from whyspend.reports.reconcile.sides import DIGITS, PICO, Group
@@ -108,7 +108,8 @@ def answer(
     """The table of a bill, largest untraced first; `seller` is one name for a provider, however it is spelled.
 
     Raises:
-        UsageError: keys that a bill does not have, or days that are not UTC.
+        UsageError: keys that a bill does not have, days that are not UTC, or none that the bill has.
+        InputError: the bill has no day at all.
     """
     keys = _keys(by)
     if data.window.timezone != "UTC":
@@ -118,6 +119,8 @@ def answer(
     names = _Names(data, seller)
     detail = _Detail(billed, names)
     first, last = _days(bill, data.window.since, data.window.until)
+    if first > last:
+        raise _nothing_to_compare(bill, data.window.since, data.window.until)
     traced = [group for group in groups if group.kind != "tool" and first <= _day(group) <= last]
     cells = compared(
         _billed(billed, names, detail),
@@ -145,6 +148,16 @@ def answer(
             *data.price_notes(),
             *data.empty_notes(trust.calls),
         ),
+    )
+
+
+def _nothing_to_compare(bill: Bill, since: date, until: date) -> Exception:
+    """A gate that compared nothing must not be passed."""
+    if bill.since is None or bill.until is None:
+        return InputError("The bill holds no day, so there is nothing to compare. Export it again.")
+    return UsageError(
+        f"The bill holds {bill.since} to {bill.until}, and no day of {since} to {until}. Give others as --since and "
+        "--until."
     )
 
 
@@ -325,9 +338,6 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def _verdict(whole: Sums, limit: Decimal, first: date, last: date) -> Iterator[str]:
-    if first > last:
-        yield "The bill has no day in common with these days. Give others as --since and --until."
-        return
     yield f"Compared: {first} to {last}, UTC days. Billed + overcounted = traced + untraced."
     if whole.untraced is not None and whole.overcounted is not None:
         off = _EXACT.add(whole.untraced, whole.overcounted)

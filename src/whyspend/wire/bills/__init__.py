@@ -71,9 +71,7 @@ def _of_page(page: Mapping[str, Any], line: str) -> Iterator[Found]:
         raise InputError(f"{line} has no list of days (`data`). {KNOWN}.")
     for number, bucket in enumerate(buckets, start=1):
         place = f"{line}, bucket {number}"
-        if not isinstance(bucket, Mapping) or not all(
-            isinstance(result, Mapping) for result in bucket.get("results") or ()
-        ):
+        if not isinstance(bucket, Mapping) or not _are_records(bucket.get("results")):
             raise InputError(f"{place} is no record. {KNOWN}.")
         if bucket.keys() >= focus.NEEDED:
             yield focus.of_row(bucket, place)
@@ -83,6 +81,12 @@ def _of_page(page: Mapping[str, Any], line: str) -> Iterator[Found]:
             yield anthropic.of_bucket(bucket, place)
         else:
             raise InputError(f"{place} has neither start_time nor starting_at. {KNOWN}.")
+
+
+def _are_records(results: object) -> bool:
+    return results is None or (
+        isinstance(results, list) and all(isinstance(result, Mapping) for result in results)
+    )
 
 
 def _pages(content: bytes, name: str) -> list[Any]:

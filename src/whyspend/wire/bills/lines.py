@@ -74,9 +74,9 @@ def day_of(value: object, line: str) -> date:
         if said.removesuffix(".0").isdigit():
             return datetime.fromtimestamp(int(said.removesuffix(".0")), UTC).date()
         moment = datetime.fromisoformat(said)
+        return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
     except (ValueError, OverflowError, OSError):
         raise InputError(f"{line} has {_shown(value)} where a day must be. Export the bill again.") from None
-    return (moment if moment.tzinfo is None else moment.astimezone(UTC)).date()
 
 
 def whole_day(start: object, end: object, line: str) -> date:
@@ -119,5 +119,9 @@ def unknown_unit(unit: object, line: str, known: Iterable[str]) -> InputError:
 
 def _shown(value: object) -> str:
     """Something from outside, fit for a message."""
-    said = "".join(sign if sign.isprintable() else " " for sign in str(value)[:40])
-    return f"'{said}'"
+    return f"'{shown(value)}'"
+
+
+def shown(value: object, most: int = 40) -> str:
+    """The beginning of something from outside, in signs that can be printed."""
+    return "".join(sign if sign.isprintable() else " " for sign in str(value)[:most])

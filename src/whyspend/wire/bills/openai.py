@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from whyspend.errors import InputError
 from whyspend.model import Billed
 from whyspend.wire.bills import lines
 from whyspend.wire.bills.lines import CACHE_WRITE, CACHED, INPUT, OTHER, OUTPUT, WEB_SEARCH, Row
@@ -48,6 +49,10 @@ def of_bucket(bucket: Mapping[str, Any], line: str) -> tuple[date, list[Billed]]
         if isinstance(amount, Mapping):
             flat = {**result, "amount_value": amount.get("value"), "amount_currency": amount.get("currency")}
             found.append(_cost(day, flat, line))
+        elif amount is not None:
+            raise InputError(
+                f"{line} has '{lines.shown(amount)}' where a value and its currency must be. Export the bill again."
+            )
         else:
             found.extend(_usage(day, result, line))
     return day, found
