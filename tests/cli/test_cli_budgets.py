@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.alerts.servers import receiver
 from tests.cli.conftest import Run
+from tests.cli.shell import command, environment
 from tests.reports.spending import PRICED, place, publish, spend
 
 from whyspend.engines.duckdb import connect
@@ -206,3 +208,20 @@ def test_a_secret_that_is_written_out_is_warned_of_and_never_shown(whyspend: Run
 def test_options_that_do_not_go_together(whyspend: Run, spent: Path, args: list[str], message: str) -> None:
     result = whyspend("budgets", *args)
     assert (result.code, message in result.err) == (2, True)
+
+
+def test_a_full_disk_is_no_reason_to_tell_nobody(spent: Path) -> None:
+    with receiver() as slack, Path("/dev/full").open("w") as full:
+        configured(spent, BUDGET + f'[alerts.team]\ntype = "slack"\nurl = "{slack.base}/x"\n')
+        done = subprocess.run(
+            command("budgets", "--notify"),
+            cwd=spent, env=environment(), stdout=full, stderr=subprocess.PIPE, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert len(slack.received) == 1
+
+
+def test_where_stdout_is_closed_the_exit_code_still_speaks(spent: Path) -> None:
+    line = ["sh", "-c", '"$@" >&-', "sh", *command("budgets")]
+    done = subprocess.run(line, cwd=spent, env=environment(), stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (1, b"")

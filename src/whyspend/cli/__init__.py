@@ -102,6 +102,7 @@ def run(args: list[str]) -> int:
     """Run a command line; returns the exit code. Every error a user can meet is one line on stderr."""
     from whyspend.errors import WhyspendError
 
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal's encoding does not have is shown as its escape.
@@ -129,6 +130,17 @@ def run(args: list[str]) -> int:
         named = f"{error.filename}: " if error.filename else ""
         return _failed(f"{named}{error.strerror or error}. {ADVICE.get(error.errno or 0, ADVICE[0])}", 2)
     return code
+
+
+def _open_closed_streams() -> None:
+    """Where a shell closed stdout or stderr (`>&-`), what is written there goes nowhere.
+
+    The first file that is opened would take their number, and what was meant for a screen would go into it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8", closefd=False))
 
 
 def _invoked(args: list[str]) -> int:

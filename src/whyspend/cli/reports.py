@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -76,7 +77,12 @@ def command_of(name: str) -> click.Command:
         )
         options = {key: value for key, value in given.items() if value is not None}
         answer, finish = more.answered(place, ask, options) if more else (ask(**options), _done)
-        write(answer, form, output, append, place.engine)
+        try:
+            write(answer, form, output, append, place.engine)
+            sys.stdout.flush()
+        except OSError:
+            finish()  # a full disk, or a reader that went away, is no reason to tell nobody
+            raise
         return finish()
 
     command.params = [*_with(_own(report), more.OPTIONS if more else ()), *command.params]
