@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ def engine() -> Iterator[DuckDB]:
 @pytest.fixture(scope="session")
 def parquet(engine: DuckDB, tmp_path_factory: pytest.TempPathFactory) -> ReadBack:
     """Write a table as Parquet and read it back: its columns with their types, and its rows."""
-    path = tmp_path_factory.mktemp("parquet") / "answer.parquet"
+    folder, numbers = tmp_path_factory.mktemp("parquet"), count()
 
     def read_back(table: Table) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
+        # DuckDB keeps what it read of a file: one that is written again within its clock's tick is read as it was.
+        path = folder / f"{next(numbers)}.parquet"
         path.write_bytes(written("parquet", table, engine=engine))
         file = f"read_parquet({engine.literal(str(path))})"
         columns = engine.columns(f"SELECT * FROM {file}")
