@@ -11,6 +11,7 @@ help: ## Show these commands
 
 demo: .venv/.runtime ## Show a 60-day example: cost by feature, and what to try next (no account)
 	@$(BIN)/whyspend demo
+	@echo "Here, whyspend is $(BIN)/whyspend." >&2
 
 test: .venv/.dev .venv-oldest/.done .venv-duckdb1/.done ## Run all tests, on both majors of DuckDB and with the oldest and newest clients
 	$(BIN)/python -m pytest -n 2 --dist loadfile

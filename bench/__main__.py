@@ -10,7 +10,19 @@ from bench import writeup
 from bench.bars import bar_of
 from bench.measure import Measured
 
-SUBJECTS = ("startup", "pull", "report", "pricing", "guards", "repull", "size", "quote")
+SUBJECTS = (
+    "startup",
+    "pull",
+    "report",
+    "pricing",
+    "guards",
+    "explain",
+    "worlds",
+    "repull",
+    "size",
+    "quote",
+    "collector",
+)
 ROWS = 10_000_000
 
 

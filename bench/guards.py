@@ -1,4 +1,4 @@
-"""Coverage, budgets and reconcile against the plain report by feature of the same days."""
+"""Coverage, budgets, anomalies and reconcile against the plain report by feature of the same days."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,17 +12,28 @@ from bench.synthetic import FIRST_DAY, LAST_DAY
 
 ROUNDS = 3
 
+ASKED = (
+    ("coverage", "90 days"),
+    ("reconcile --recorded", "90 days"),
+    ("anomalies", "a week, held against the days before"),
+    ("budgets", "four budgets of a month"),
+    ("budgets", "a broken budget with its causes"),
+)
+"""What is asked, and of what. All are set beside the report of all 90 days, for these are read: where a month will end
+is learned from the days before it."""
+
 
 def measured(rows: int, folder: Path) -> Iterator[Measured]:
-    """What the three questions cost."""
+    """What the questions cost."""
     root = str(synthetic.ledger(folder, rows))
     found = measure.apart(__name__, "guards_and_report", root=root)
-    for name, days in (("coverage", "report"), ("reconcile --recorded", "report"), ("budgets", "month")):
-        span = "90 days" if days == "report" else "four budgets of a month"
+    for name, of in ASKED:
+        own, report = found[f"{name}, {of}"], found["report"]
+        month = f"; the report of the month alone {found['month']:.2f}" if name == "budgets" else ""
         yield Measured(
-            f"{name.split()[0]}: CPU of {span}, against the plain report",
-            found[name] / found[days],
-            f"`{name}`: {found[name]:.2f} against {found[days]:.2f} CPU s",
+            f"{name.split()[0]}: CPU of {of}, against the plain report",
+            own / report,
+            f"`{name}`: {own:.2f} against {report:.2f} CPU s{month}",
         )
 
 
@@ -34,21 +45,29 @@ def guards_and_report(root: str) -> dict[str, float]:
     plain = workspace_of(Path(root))
     budgets = (
         Budget(name="all", limit_usd=Decimal(100_000)),
-        Budget(name="some", where={"feature": "feature-0*", "env": "production"}, limit_usd=Decimal(1_000)),
+        Budget(name="some", where={"feature": "feature-0*", "env": "production"}, limit_usd=Decimal(100_000)),
         Budget(name="tokens", where={"model": "gpt*"}, limit_tokens=10**12),
-        Budget(name="nobody's", where={"feature": "untagged"}, limit_usd=Decimal(1)),
+        Budget(name="nobody's", where={"feature": "untagged"}, limit_usd=Decimal(100_000)),
     )
-    guarded = Workspace(replace(plain.config, budgets=budgets), now=plain.now)
-    guarded.engine = plain.engine
+
+    def guarded(*held: Budget) -> Workspace:
+        place = Workspace(replace(plain.config, budgets=held), now=plain.now)
+        place.engine = plain.engine
+        return place
+
+    kept, broken = guarded(*budgets), guarded(Budget(name="broken", limit_usd=Decimal(1)))
     everything = plain.window(str(FIRST_DAY), str(LAST_DAY))
+    week = plain.window("8d")
     month = plain.window(str(plain.now.date().replace(day=1)), str(plain.now.date()))
     return measure.least(
         ROUNDS,
         {
             "report": lambda: plain.ask("report", everything),
-            "coverage": lambda: plain.ask("coverage", everything),
-            "reconcile --recorded": lambda: plain.ask("reconcile", everything, recorded=True),
+            "coverage, 90 days": lambda: plain.ask("coverage", everything),
+            "reconcile --recorded, 90 days": lambda: plain.ask("reconcile", everything, recorded=True),
+            "anomalies, a week, held against the days before": lambda: plain.ask("anomalies", week),
             "month": lambda: plain.ask("report", month),
-            "budgets": lambda: guarded.ask("budgets", guarded.window()),
+            "budgets, four budgets of a month": lambda: kept.ask("budgets", kept.window()),
+            "budgets, a broken budget with its causes": lambda: broken.ask("budgets", broken.window()),
         },
     )

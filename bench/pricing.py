@@ -57,13 +57,12 @@ def priced_and_floor(root: str) -> dict[str, Any]:
     from whyspend.ledger import Ledger
     from whyspend.model import USAGE_COLUMNS
     from whyspend.pricing import book, view
-    from whyspend.pricing.plan import Basis, Prices, Span, Use, of, plan
+    from whyspend.pricing.plan import Basis, Prices, of, plan, span_of
 
     engine = registry.load("engines", "duckdb").connect()
     day = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC) + timedelta(days=1)
     extent = Ledger(Path(root)).snapshot().between(day - timedelta(days=(LAST_DAY - FIRST_DAY).days + 1), day)
-    uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
-    span = Span(extent.start, extent.end, uses, "no_usage" in extent.used)
+    span = span_of(extent)
     relation = extent.relation(engine, DIMENSIONS)
     dimensions = {name: name for name in DIMENSIONS}
     sums = ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in view.SHOWN)

@@ -172,3 +172,13 @@ def test_a_damaged_bill_is_named_and_never_half_read(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(LedgerError, match="Delete it and pull the bill again"):
         bills.read(tmp_path, "a")
+
+
+def test_a_bill_of_a_later_whyspend_is_not_called_damaged(tmp_path: Path) -> None:
+    day = date(2026, 10, 1)
+    bills.keep(tmp_path, "a", Bill((Billed(day, "openai", None, None, Decimal(1), None),), day, day))
+    (file,) = (tmp_path / "bills").glob("*.json")
+    file.write_text('{"version": 2, "days": "in another form"}')
+    with pytest.raises(LedgerError, match=r"written by a later whyspend .* Upgrade whyspend to read it"):
+        bills.read(tmp_path, "a")
+    assert [path.name for path in (tmp_path / "bills").iterdir()] == [file.name]

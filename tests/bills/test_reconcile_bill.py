@@ -164,8 +164,7 @@ def test_every_grouping_adds_up_to_the_same(month: tuple[Month, Path], capfd: Ca
     made, folder = month
     answer = reconcile(folder, capfd, "--bill", folder / "bill.json", "--by", by)
     for row in (*answer["rows"], answer["total"]):
-        both = row["billed_usd"] or 0, row["traced_usd"] or 0
-        assert both[0] + row["overcounted_usd"] == both[1] + row["untraced_usd"]
+        assert row["billed_usd"] + row["overcounted_usd"] == row["traced_usd"] + row["untraced_usd"]
     assert sum(row["untraced_usd"] for row in answer["rows"]) == made.untraced
 
 
@@ -229,6 +228,83 @@ def test_a_usage_export_compares_tokens_and_claims_no_dollars(
     answer = reconcile(tmp_path, capfd, "--bill", DATA / "openai_usage_page.json")
     assert answer["total"]["billed_usd"] is None
     assert answer["total"]["billed_tokens"] > 0
+
+
+def test_what_one_side_does_not_name_is_nothing_there_and_not_unknown(
+    tmp_path: Path, engine: DuckDB, capfd: Capture
+) -> None:
+    calls = [
+        call(1, FIRST, "openai", "gpt-4o", (1_000_000, 0, 0)),
+        call(2, FIRST, "openai", "never-heard-of", (10, 0, 0)),
+    ]
+    place(tmp_path, engine, calls)
+    pages = openai_pages({(FIRST, "gpt-4o-mini"): [Decimal(4), Decimal(0), Decimal(0)]})
+    (tmp_path / "bill.json").write_text(json.dumps(pages))
+    answer = reconcile(tmp_path, capfd, "--bill", tmp_path / "bill.json", "--by", "model")
+    figures = (
+        "billed_usd",
+        "traced_usd",
+        "untraced_usd",
+        "overcounted_usd",
+        "billed_tokens",
+        "traced_tokens",
+    )
+    assert {row["model"]: tuple(row[name] for name in figures) for row in answer["rows"]} == {
+        "gpt-4o-mini": (4, 0, 4, 0, None, 0),
+        "gpt-4o": (0, Decimal("2.5"), 0, Decimal("2.5"), None, 1_000_000),
+        "never-heard-of": (0, None, 0, 0, None, 10),
+    }
+    assert [answer["total"][name] for name in figures] == [
+        4,
+        Decimal("2.5"),
+        4,
+        Decimal("2.5"),
+        None,
+        1_000_010,
+    ]
+
+
+def test_a_bill_that_counts_tokens_counts_none_where_it_has_no_line(
+    tmp_path: Path, engine: DuckDB, capfd: Capture
+) -> None:
+    place(tmp_path, engine, [call(1, date(2026, 11, 21), "openai", "gpt-4o", (1_000_000, 0, 0))])
+    answer = reconcile(tmp_path, capfd, "--bill", DATA / "openai_dashboard.csv", "--by", "model,token_class")
+    (row,) = [row for row in answer["rows"] if (row["model"], row["token_class"]) == ("gpt-4o", "input")]
+    assert (row["billed_usd"], row["billed_tokens"]) == (0, 0)
+
+
+def test_a_usage_export_claims_no_dollars_for_calls_that_it_lacks_either(
+    tmp_path: Path, engine: DuckDB, capfd: Capture
+) -> None:
+    place(tmp_path, engine, [call(1, date(2026, 11, 22), "openai", "gpt-4o", (1_000_000, 0, 0))])
+    answer = reconcile(tmp_path, capfd, "--bill", DATA / "openai_usage_page.json", "--by", "model")
+    (row,) = [row for row in answer["rows"] if row["model"] == "gpt-4o"]
+    for held in (row, answer["total"]):
+        assert (held["billed_usd"], held["traced_usd"]) == (None, Decimal("2.5"))
+        assert (held["untraced_usd"], held["overcounted_usd"], held["sampled_away_usd"]) == (None, None, None)
+    assert (row["billed_tokens"], row["traced_tokens"]) == (0, 1_000_000)
+    billed = answer["total"]["billed_tokens"]
+    assert (
+        "The bill counts tokens and has no dollars: none are called untraced or overcounted. "
+        f"{billed:,} tokens billed, 1,000,000 traced: outside the tolerance of 5.00%."
+    ) in answer["notes"]
+    assert answer["code"] == 1, "a gate that compares no dollars compares tokens"
+    within = reconcile(tmp_path, capfd, "--bill", DATA / "openai_usage_page.json", "--tolerance", "1000%")
+    assert within["code"] == 0
+
+
+@pytest.mark.parametrize(("tolerance", "shown"), [("0.001%", "0.001%"), ("5", "5.00%"), ("1e-20%", "1e-20%")])
+def test_a_tolerance_is_said_with_all_its_digits(
+    month: tuple[Month, Path], capfd: Capture, tolerance: str, shown: str
+) -> None:
+    bill = str(month[1] / "bill.json")
+    code = run(
+        ["reconcile", "--config", str(month[1] / "whyspend.toml"), "--bill", bill, "--tolerance", tolerance]
+    )
+    out, err = capfd.readouterr()
+    assert code == 1
+    assert f"outside the tolerance of {shown}." in " ".join(out.split())
+    assert f"outside the tolerance of {shown}." in err
 
 
 def test_hostile_names_in_a_bill_are_harmless(tmp_path: Path, engine: DuckDB, capfd: Capture) -> None:

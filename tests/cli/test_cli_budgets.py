@@ -57,6 +57,18 @@ def test_json_and_csv_have_the_exact_figures(whyspend: Run, spent: Path) -> None
     assert "projected" not in line  # an estimate is no part of a history
 
 
+def test_a_broken_budget_carries_its_drivers_in_text_and_json(whyspend: Run, spent: Path) -> None:
+    found = json.loads(whyspend("budgets", "--format", "json").out)
+    assert found["drivers"] == [
+        {"budget": "all", "value": "", "kind": "dearest", "driver": "rag-search, dollar-1: $3.00"}
+    ]
+    assert (
+        "all is over, 150 % of its limit, most of it rag-search, dollar-1: $3.00." in whyspend("budgets").text
+    )
+    configured(spent, BUDGET.replace("= 2", "= 20"))
+    assert "drivers" not in json.loads(whyspend("budgets", "--format", "json").out)
+
+
 def test_notify_tells_once_and_narrates_on_stderr(whyspend: Run, spent: Path) -> None:
     with receiver() as slack:
         configured(spent, BUDGET + f'[alerts.team]\ntype = "slack"\nurl = "{slack.base}/x"\n')
@@ -139,7 +151,7 @@ def test_alerts_test_sends_a_sample_to_each_channel_or_to_one(whyspend: Run, spe
         ('[[budgets]]\nname = "a"\nlimit_usd = nan', "limit_usd must be a number above 0"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 1\nperiod = "yearly"', "'yearly' is not a period"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 1\nwarn_at = [80]', "warn_at holds shares of the limit"),
-        ('[[budgets]]\nname = "a"\nlimit_usd = 1\nwhere = { day = "1" }', "a budget cannot look at day"),
+        ('[[budgets]]\nname = "a"\nlimit_usd = 1\nwhere = { day = "1" }', "a condition cannot look at day"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 1\nwhere = { x = [] }', "empty list"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 1\neach = "x!"', "ends in '!'"),
         ('[[budgets]]\nname = "a"\nlimit_usd = 1\nlimt = 1', "unknown key 'limt'"),

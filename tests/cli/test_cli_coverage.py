@@ -191,6 +191,7 @@ def test_a_ratchet_only_goes_up(ask: Ask, home: Path) -> None:
     assert json.loads(best.read_text()) == {"feature": "100.0"}
     assert ask(["coverage", "--by", "env", *everything]).code == 0
     assert json.loads(best.read_text()) == {"feature": "100.0", "env": "100.0"}
+    assert list(best.parent.iterdir()) == [best], "its lock is gone"
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_the_nearest_file_above_a_folder_is_found(tmp_path: Path) -> None:
             (
                 "whyspend.toml line 1: unknown key 'zzz'. "
                 "Known: timezone, ledger, dimensions, sources, aliases, attribution, prices, discounts, free_quotas, "
-                "budgets, alerts, spikes."
+                "budgets, alerts, spikes, planned, collector."
             ),
         ),
         ('"a\\nb" = 1', r"whyspend.toml line 1: unknown key 'a\nb'."),

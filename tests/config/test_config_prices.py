@@ -119,6 +119,14 @@ NAMED = "[[prices]] entry 1 (azure/our-gpt4o): "
             "[[free_quotas]]\nprovider = 'google'\nunit = 'calls'\namount = 1\nper = 'year'",
             "[[free_quotas]] entry 1 (google): free_quotas.per: this cannot stand here. Write 'day' or 'month'.",
         ),
+        (
+            "[[budgets]]\nname = 'a'\nlimit_usd = 5\nwarn_at = ['x']",
+            "budgets.warn_at: expected a number, got a text that is none. Write a number without quotes, such as",
+        ),
+        (
+            "[[budgets]]\nname = 'a'\nlimit_usd = 'much'",
+            "line 3: [[budgets]] entry 1 (a): budgets.limit_usd: expected a number, got a text that is none. Write",
+        ),
     ],
 )
 def test_a_bad_entry_is_told_in_one_line_that_names_it(tmp_path: Path, text: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,12 @@ WEEK = Window(
     datetime(2026, 11, 22, tzinfo=UTC),
 )
 UNITS = {"text", "date", "calls", "requests", "tokens", "usd", "share", "ms", "url", "series"}
+UNITS |= {"id", "place", "sentence", "segment", "number", "time"}
+COMPARED = {"before", "after", "change"}
+"""Dollars of two windows: totals of an answer that has no column for each."""
+
+ASKED: dict[str, dict[str, Any]] = {"whatif": {"batch": True}}
+"""Options without which a report has nothing to answer."""
 OPTIONS = (str, int, float, bool, tuple[str, ...])
 GIVEN = {"source", "dimensions", "watermarks", "full", "on_progress"}
 
@@ -63,11 +70,12 @@ def test_a_report_answers_on_a_small_and_on_an_empty_ledger(
     name: str, for_terminal: bool, small: Workspace, empty: Workspace
 ) -> None:
     for where in (small, empty):
-        answer = where.ask(name, WEEK, for_terminal=for_terminal)
+        answer = where.ask(name, WEEK, for_terminal=for_terminal, **ASKED.get(name, {}))
         names = [column.name for column in answer.columns]
         assert answer.report == name
         assert len(names) == len(set(names))
-        assert set(answer.total) <= set(names)
+        assert set(answer.total) <= set(names) | COMPARED
+        assert all(isinstance(answer.total[name], Decimal) for name in COMPARED & set(answer.total))
         assert all(len(row) == len(names) for row in answer.rows)
         assert {column.unit for column in answer.columns} <= UNITS
         for column in answer.columns:
@@ -81,11 +89,16 @@ def test_a_report_answers_on_a_small_and_on_an_empty_ledger(
 def _fits(unit: str, cell: Cell) -> bool:
     kinds: dict[str, tuple[type, ...]] = {
         "text": (str,),
+        "id": (str,),
         "url": (str,),
         "date": (date, str),
         "series": (tuple,),
         "usd": (Decimal,),
         "share": (Decimal,),
+        "sentence": (str,),
+        "segment": (Mapping,),
+        "number": (int, Decimal),
+        "time": (datetime,),
     }
     return cell is None or isinstance(cell, kinds.get(unit, (int,)))
 
@@ -100,7 +113,7 @@ def test_a_format_writes_every_answer(name: str, small: Workspace, empty: Worksp
     for report in REPORTS:
         for where in (small, empty):
             out = io.BytesIO()
-            write(where.ask(report, WEEK), out, **options)
+            write(where.ask(report, WEEK, **ASKED.get(report, {})), out, **options)
             assert out.getvalue()
 
 

@@ -30,8 +30,11 @@ def test_what_it_says_to_try_next_works(made: Ran, arguments: list[str]) -> None
     assert shlex.join(["whyspend", *arguments]) in made.stderr
     ran = whyspend_in(made.folder, *arguments)
     assert (ran.code, ran.stderr) == (0, "")
-    written = made.folder / "demo.csv" if "-o" in arguments else None
-    assert len((written.read_text() if written else ran.stdout).splitlines()) > 5
+    assert len(ran.stdout.splitlines()) > 5
+
+
+def test_it_leads_to_the_untagged_dollars_and_to_the_calls_without_a_price() -> None:
+    assert {arguments[0] for arguments in ADVICE} >= {"report", "requests", "coverage", "prices"}
 
 
 def test_a_second_run_takes_the_ledger_that_is_there(made: Ran) -> None:
@@ -80,3 +83,9 @@ def test_a_place_that_cannot_be_a_folder_is_one_line(tmp_path: Path) -> None:
     assert (ran.code, ran.stdout) == (2, "")
     assert len(ran.stderr.splitlines()) == 1
     assert "Give another folder as --ledger" in ran.stderr or "Check the path" in ran.stderr
+
+
+def test_make_demo_says_where_whyspend_is() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    _, _, recipe = makefile.partition("\ndemo: ")
+    assert "Here, whyspend is $(BIN)/whyspend." in recipe.partition("\n\n")[0]

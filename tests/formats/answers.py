@@ -91,6 +91,60 @@ NOTES = (
 UGLY = Table("report", WINDOW, COLUMNS, ROWS, TOTAL, TRUST, NOTES)
 
 
+EXPLAINED_COLUMNS = (
+    TableColumn("#", "place"),
+    TableColumn("driver", "text", told=True),
+    TableColumn("segment", "segment", told=True),
+    TableColumn("change_usd", "usd"),
+    TableColumn("before", "number", told=True),
+    TableColumn("after", "number", told=True),
+    TableColumn("unit", "text", told=True),
+    TableColumn("since", "time", told=True),
+    TableColumn("why", "sentence"),
+)
+
+# fmt: off
+EXPLAINED_ROWS: tuple[tuple[Cell, ...], ...] = (
+    (1, "prompt_size", {"feature": "agent-copilot"}, Decimal("462.104000000001"), Decimal("5123.4071"),
+     Decimal("9801.25"), "input tokens per call", datetime(2026, 11, 17, 13, tzinfo=UTC),
+     "agent-copilot: prompts grew from 5.1k to 9.8k input tokens per call since Nov 17 14:00 (release 2.14), always"),
+    (2, "requests", {"feature": "=search;x", "env": "日本語 50%\x1b[2J"}, Decimal("279.5"), 1_204, Decimal(1_630),
+     "requests a day", None,
+     "日本語の機能🚀 in \x1b[2J*staging*: more requests, 1,204 -> 1,630 a day (+35 %) | <b>@octocat</b> " + "x" * 120),
+    (3, "cache_share", {"feature": "support-bot", "model": "gpt-4.1"}, Decimal("118.4"), Decimal("0.7134999"),
+     Decimal("0.0629"), "of prompt tokens", datetime(2026, 11, 15, tzinfo=UTC),
+     "support-bot on gpt-4.1: cache hits fell from 71 % to 6.3 % of prompt tokens; likely one cause with line 1"),
+    (4, "list_price", {}, Decimal("-66"), None, None, None, None, "list price: gpt-4.1-mini -20 %"),
+    (None, "other", {}, Decimal("-96.554"), None, None, None, None, "everything else (23 changes, none above $25)"),
+)
+# fmt: on
+
+EXPLAINED = Table(
+    "explain",
+    WINDOW,
+    EXPLAINED_COLUMNS,
+    EXPLAINED_ROWS,
+    {
+        "before": Decimal("6987.1"),
+        "after": Decimal("7684.550000000001"),
+        "change": Decimal("697.450000000001"),
+        "change_usd": Decimal("697.450000000001"),
+    },
+    TRUST,
+    ("The parts add up to the change exactly.",),
+    headline="$6,987.10 -> $7,684.55 (+$697.45, +10 %); $225.39 -> $256.15 a day.\n"
+    "4 lines explain 92 % of what moved.",
+    details={
+        "cells": (
+            {"feature": "agent-copilot", "driver": "prompt_size", "change_usd": Decimal("462.104000000001")},
+            {"feature": "\x1b[31m</script>", "driver": None, "change_usd": Decimal("-0.0000000000004")},
+        ),
+        "none": (),
+    },
+)
+"""An answer in sentences, as `explain` gives it, with names that are no better than those of UGLY."""
+
+
 def answer(*rows: tuple[Cell, ...], **units: str) -> Table:
     """A table whose columns are `name=unit`; a name that ends in `_derived` is a derived column."""
     columns = tuple(TableColumn(name, unit, name.endswith("_derived")) for name, unit in units.items())

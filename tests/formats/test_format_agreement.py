@@ -4,18 +4,19 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.formats.answers import NO_CALLS, UGLY, answer, lines_of, written
+from tests.formats.answers import EXPLAINED, NO_CALLS, UGLY, answer, lines_of, written
 from tests.formats.conftest import TIME, ReadBack
 
 from whyspend.engines.duckdb import DuckDB
 from whyspend.errors import InputError
 from whyspend.formats import csv as csv_format
-from whyspend.formats._cells import display, storable, total_row
+from whyspend.formats._cells import display, for_people, plain, storable, total_row
 from whyspend.model import Cell, Table, TableColumn
 
 NAMES = [column.name for column in UGLY.columns]
@@ -122,6 +123,87 @@ def test_text_shows_every_cell_by_the_rule_of_its_column() -> None:
     for row, line in zip(UGLY.rows, lines, strict=False):
         shown = [display(column, cell) for column, cell in zip(UGLY.columns, row, strict=True)]
         assert re.sub(r"\s+", "", line) == re.sub(r"\s+", "", "".join(shown))
+
+
+def test_an_answer_in_sentences_is_whole_in_json() -> None:
+    answered = read_json(EXPLAINED)
+    assert list(answered) == [
+        "report", "window", "headline", "columns", "rows", "total", "cells", "none", "trust", "notes",
+    ]  # fmt: skip
+    assert answered["headline"] == EXPLAINED.headline
+    names = [column.name for column in EXPLAINED.columns]
+    for row, read in zip(EXPLAINED.rows, answered["rows"], strict=True):
+        assert read == dict(
+            zip(names, [plain(c) if isinstance(c, datetime) else c for c in row], strict=True)
+        )
+    assert list(answered["total"]) == ["change_usd", "before", "after", "change"]
+    assert answered["total"] == EXPLAINED.total
+    assert answered["cells"] == list(EXPLAINED.details["cells"])
+    assert answered["none"] == []
+
+
+def test_a_row_of_details_is_one_line_of_json() -> None:
+    line = '    {"feature": "agent-copilot", "driver": "prompt_size", "change_usd": 462.104000000001},'
+    assert line in lines_of("json", EXPLAINED)
+
+
+def test_csv_and_parquet_hold_what_a_sentence_tells_and_no_headline(parquet: ReadBack) -> None:
+    header, *lines = read_csv(EXPLAINED)
+    columns, rows = parquet(EXPLAINED)
+    assert header == [name for name, _ in columns]
+    assert header[2:] == [
+        "#",
+        "driver",
+        "segment",
+        "change_usd",
+        "before",
+        "after",
+        "unit",
+        "row_since",
+        "why",
+    ]
+    types = [type_ for _, type_ in columns[2:]]
+    decimal = "DECIMAL(38,12)"
+    assert types == ["BIGINT", "VARCHAR", "VARCHAR", *[decimal] * 3, "VARCHAR", TIME, "VARCHAR"]
+    for cells, line, row in zip(EXPLAINED.rows, lines, rows, strict=True):
+        for cell, text, value in zip(cells, line[2:], row[2:], strict=True):
+            if cell is None:
+                assert (text, value) == ("", None)
+            elif isinstance(cell, int | Decimal):
+                assert Decimal(text) == value == cell
+            elif isinstance(cell, datetime):
+                assert text == plain(cell)
+                assert value == f"{cell:%Y-%m-%d %H:%M:%S}+00"
+            else:
+                assert value == plain(cell)
+                assert text == plain(cell).replace("\x1b", "\\x1b")
+
+
+def test_columns_of_sentences_without_rows_keep_their_parquet_types(parquet: ReadBack) -> None:
+    full, _ = parquet(EXPLAINED)
+    empty, rows = parquet(replace(EXPLAINED, rows=()))
+    assert (empty, rows) == (full, [])
+
+
+def test_people_read_the_same_sentences_in_text_and_in_markdown() -> None:
+    read = for_people(EXPLAINED)
+    text = [line for line in lines_of("text", EXPLAINED) if "$" in line[:13]][1:-1]
+    tables = [line for line in lines_of("markdown", EXPLAINED) if line.startswith("|")][2:-1]
+    for row, line, cells in zip(read.rows, text, tables, strict=True):
+        shown = [display(column, cell) for column, cell in zip(read.columns, row, strict=True)]
+        assert line.split(maxsplit=len([c for c in shown if c]) - 1) == [cell for cell in shown if cell]
+        renderer = re.sub(r"<!-- -->|\\(?=[^\w\s])", "", cells)
+        assert renderer == f"| {' | '.join(shown)} |"
+
+
+def test_markdown_names_a_segment_as_code_and_says_the_headline() -> None:
+    lines = lines_of("markdown", answer(({"env": "a|b"}, 1), where="segment", calls="calls"))
+    assert "| `env a\\|b` | 1 |" in lines
+    assert lines_of("markdown", EXPLAINED)[2:5] == [
+        "$6,987.10 -\\> $7,684.55 (+$697.45, +10 %); $225.39 -\\> $256.15 a day.",
+        "4 lines explain 92 % of what moved.",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("name", ["text", "csv", "json", "markdown"])

@@ -1,12 +1,25 @@
 """How one cell is written: the rules for numbers and words, with worked examples."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from urllib.parse import unquote
 
 import pytest
-from tests.formats.answers import NO_CALLS, TRUST, answer, lines_of
+from tests.formats.answers import EXPLAINED, NO_CALLS, TRUST, UGLY, answer, lines_of
 
-from whyspend.formats._cells import display, exact, instant, money, percent, sparkline, visible
+from whyspend.formats._cells import (
+    display,
+    exact,
+    for_people,
+    instant,
+    money,
+    percent,
+    plain,
+    sparkline,
+    total_row,
+    visible,
+)
 from whyspend.formats._frame import trust_line
 from whyspend.model import Cell, TableColumn, Trust
 
@@ -110,6 +123,24 @@ def test_a_day_with_spend_is_never_drawn_like_a_day_without(
         ("calls", 1_234_567, "1,234,567", "1,234,567"),
         ("calls", Decimal("12.345"), "12.3", "12.3"),
         ("ms", 12_345, "12,345 ms", "12,345 ms"),
+        ("number", 412, "412", "412"),
+        ("number", Decimal("5123.4071"), "5,123", "5,123"),
+        ("number", 12_345, "12,350", "12,350"),
+        ("number", Decimal("0.71349"), "0.7135", "0.7135"),
+        ("number", Decimal("0.50"), "0.5", "0.5"),
+        ("number", Decimal("0.0000123456"), "0.00001235", "0.00001235"),
+        ("number", Decimal("-1.66666"), "-1.667", "-1.667"),
+        ("number", 0, "0", "0"),
+        ("number", None, "–", "–"),
+        ("place", 12, "12", "12"),
+        ("place", None, "", ""),
+        ("sentence", "a\nb", "a\\nb", "a\\nb"),
+        ("sentence", None, "–", "–"),
+        ("segment", {"feature": "x", "env": "y\t"}, "feature x, env y\\t", "feature x, env y\\t"),
+        ("segment", {}, "everywhere", "everywhere"),
+        ("segment", None, "–", "–"),
+        ("time", datetime(2026, 11, 10, 14, 0, 59, tzinfo=UTC), "2026-11-10 14:00", "2026-11-10 14:00"),
+        ("time", None, "–", "–"),
         ("usd", None, "unknown", "unknown"),
         ("text", None, "(untagged)", "(untagged)"),
         ("share", None, "–", "–"),
@@ -175,4 +206,35 @@ def test_the_trust_line_without_any_price_still_says_whose_calls_they_are() -> N
     assert trust_line(unpriced) == (
         "trust: 0 % of calls priced · owner known for >99.9 % of calls · 100 % estimated · "
         "sampled calls unknown · completeness unknown · prices unknown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        ({}, ""),
+        ({"feature": "x", "env": "y"}, "feature=x;env=y"),
+        ({"a;b": "c=d", "e%": "f%3B"}, "a%3Bb=c%3Dd;e%25=f%253B"),
+        ({"=cmd": "=1+1", "日本": "-ー", "－k": ""}, "%3Dcmd=%3D1+1;日本=-ー;%EF%BC%8Dk="),
+    ],
+)
+def test_a_segment_is_text_from_which_it_can_be_read_back(segment: dict[str, str], text: str) -> None:
+    assert plain(segment) == text
+    pairs = [part.split("=") for part in text.split(";") if part]
+    assert {unquote(name): unquote(value) for name, value in pairs} == segment
+
+
+def test_people_read_times_in_the_zone_of_the_window_and_nothing_twice() -> None:
+    at = TableColumn("at", "time")
+    moment = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
+    read = for_people(replace(answer((moment,), (None,), at="time"), window=UGLY.window))
+    assert [display(at, row[0]) for row in read.rows] == ["2026-11-22 00:30", "–"]
+    assert [column.name for column in for_people(EXPLAINED).columns] == ["#", "change_usd", "why"]
+    assert for_people(UGLY) is UGLY
+
+
+def test_the_total_is_named_where_words_stand_and_only_if_a_column_has_one() -> None:
+    assert total_row(for_people(EXPLAINED)) == ["", "+$697.45", "Total"]
+    assert (
+        total_row(replace(EXPLAINED, total={"before": 1, "change": 2}, columns=EXPLAINED.columns[:2])) is None
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.formats.answers import UGLY, written
+from tests.formats.answers import EXPLAINED, UGLY, written
 from tests.formats.conftest import ReadBack
 
 
@@ -33,9 +33,28 @@ def test_a_format_writes_the_same_bytes_as_ever(
     compare(golden_folder / file, written(name, UGLY, **options))
 
 
+@pytest.mark.parametrize(
+    ("file", "name", "options"),
+    [
+        ("explain.txt", "text", {}),
+        ("explain.80.txt", "text", {"width": 80}),
+        ("explain.140.txt", "text", {"width": 140}),
+        ("explain.color.txt", "text", {"width": 80, "color": True}),
+        ("explain.csv", "csv", {}),
+        ("explain.json", "json", {}),
+        ("explain.md", "markdown", {}),
+    ],
+)
+def test_an_answer_in_sentences_has_the_same_bytes_as_ever(
+    file: str, name: str, options: dict[str, Any], golden_folder: Path
+) -> None:
+    compare(golden_folder / file, written(name, EXPLAINED, **options))
+
+
 def test_parquet_reads_back_as_the_same_columns_and_rows_as_ever(
     parquet: ReadBack, golden_folder: Path
 ) -> None:
-    columns, rows = parquet(UGLY)
-    lines = [*(f"{name} {type_}" for name, type_ in columns), *map(ascii, rows)]
-    compare(golden_folder / "report.parquet.txt", ("\n".join(lines) + "\n").encode())
+    for file, table in (("report.parquet.txt", UGLY), ("explain.parquet.txt", EXPLAINED)):
+        columns, rows = parquet(table)
+        lines = [*(f"{name} {type_}" for name, type_ in columns), *map(ascii, rows)]
+        compare(golden_folder / file, ("\n".join(lines) + "\n").encode())

@@ -4,17 +4,21 @@ import csv
 import io
 import json
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 from unicodedata import category
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from tests.formats.answers import NO_CALLS, UGLY, answer, written
 from tests.formats.conftest import ReadBack
 
-from whyspend.formats._cells import display, storable
-from whyspend.formats._frame import remarks
+from whyspend.formats._cells import display, for_people, storable
+from whyspend.formats._frame import headline, remarks
 from whyspend.model import Table, TableColumn
 
 FRAGMENTS = [
@@ -44,7 +48,32 @@ tables = st.builds(
     st.lists(st.tuples(st.none() | hostile, hostile), max_size=3),
     st.lists(hostile, max_size=2),
 )
+names = hostile.filter(bool)
+segments = st.dictionaries(names.map(storable), hostile, max_size=2)
+said = st.builds(
+    lambda column, rows, headline, details: Table(
+        "explain",
+        UGLY.window,
+        (
+            TableColumn("#", "place"),
+            TableColumn("change_usd", "usd"),
+            TableColumn("segment", "segment"),
+            TableColumn(column, "sentence"),
+            TableColumn("told", "text", told=True),
+        ),
+        tuple((1, Decimal(-1), segment, sentence, sentence) for segment, sentence in rows),
+        {"change_usd": Decimal(1), column: None},
+        NO_CALLS,
+        headline=headline,
+        details=details,
+    ),
+    names.filter(lambda name: name not in ("#", "change_usd", "segment", "told", "since", "until")),
+    st.lists(st.tuples(segments, hostile), min_size=1, max_size=3),
+    st.lists(hostile, max_size=3).map("\n".join),
+    st.dictionaries(names.map("more {}".format), st.lists(segments, max_size=2), max_size=2),
+)
 fast = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(fast, max_examples=50)
 
 BLANKS = re.compile("[\\s\\x00-\\x20\\x7f-\\xa0\u200b\u200d\u202e\u2066\ufeff]*")
 
@@ -59,7 +88,7 @@ def runs_in_a_spreadsheet(cell: str) -> bool:
 
 
 @fast
-@given(tables)
+@given(tables | said)
 def test_no_text_acts_on_a_terminal(table: Table) -> None:
     for name in ("text", "json", "markdown"):
         assert not any(map(is_active, written(name, table).decode()))
@@ -74,6 +103,82 @@ def test_no_text_breaks_the_lines_or_the_colours_of_a_terminal(table: Table, wid
     whole = written("text", table).decode().split("\n")
     title_heading_rules_total_trust = 9
     assert len(whole) == title_heading_rules_total_trust + max(len(table.rows), 1) + len(table.notes)
+
+
+@some
+@given(said, st.integers(1, 120))
+def test_no_sentence_breaks_the_columns_or_the_colours_of_a_terminal(table: Table, width: int) -> None:
+    text = written("text", table, width=width, color=True).decode()
+    assert not any(map(is_active, re.sub("\x1b\\[(1|31|32|33|0)m", "", text)))
+    whole = written("text", table).decode().split("\n")
+    title_heading_rules_total_trust = 10
+    assert len(whole) == title_heading_rules_total_trust + len(headline(table)) + len(table.rows) - 1
+
+
+@some
+@given(said)
+def test_no_sentence_or_segment_runs_in_a_spreadsheet(table: Table) -> None:
+    content = written("csv", table).decode()
+    rows = list(csv.reader(io.StringIO(content, newline=""), strict=True))
+    assert len(rows) == len(content.split("\n")) - 1 == len(table.rows) + 1
+    assert not any(runs_in_a_spreadsheet(cell) for row in rows[1:] for cell in (row[4], *row[5:]))
+
+
+@some
+@given(said)
+def test_json_gives_sentences_segments_and_details_back(table: Table) -> None:
+    answered = json.loads(written("json", table))
+    assert answered.get("headline", "") == storable(table.headline)
+    for row, read in zip(table.rows, answered["rows"], strict=True):
+        assert list(read.values())[2:] == [stored(row[2]), storable(str(row[3])), storable(str(row[4]))]
+    for name, rows in table.details.items():
+        assert answered[storable(name)] == [stored(row) for row in rows]
+
+
+def stored(segment: object) -> dict[str, str]:
+    assert isinstance(segment, Mapping)
+    return {storable(name): storable(value) for name, value in segment.items()}
+
+
+@some
+@given(said)
+def test_parquet_gives_sentences_and_segments_back(parquet: ReadBack, table: Table) -> None:
+    _, rows = parquet(table)
+    for row, read in zip(table.rows, rows, strict=True):
+        parts = [part.split("=") for part in read[4].split(";") if part]
+        assert {unquote(name): unquote(value) for name, value in parts} == stored(row[2])
+        assert read[5:] == (storable(str(row[3])),) * 2
+
+
+@some
+@given(said)
+def test_a_markdown_renderer_shows_sentences_and_the_headline_as_text(table: Table) -> None:
+    tokens = (
+        MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(written("markdown", table).decode())
+    )
+    cells = [tokens[index + 1] for index, token in enumerate(tokens) if token.type == "td_open"]
+    rendered = ["".join(shown_text(child) for child in cell.children or ()) for cell in cells]
+    people = for_people(table)
+    shown = [
+        display(column, cell) for row in people.rows for column, cell in zip(people.columns, row, strict=True)
+    ]
+    assert [text.strip() for text in rendered[: len(shown)]] == [text.strip() for text in shown]
+    assert len(cells) == len(shown) + 4
+    paragraphs = [tokens[i + 1] for i, token in enumerate(tokens) if token.type == "paragraph_open"]
+    spoken = "".join(shown_text(child) for child in paragraphs[1].children or ())
+    assert spoken.startswith("\n".join(headline(table)) or "trust:")
+    parts = [part for token in tokens for part in token.children or ()]
+    assert {part.content for part in parts if part.type == "html_inline"} <= {"<!-- -->"}
+    assert not [part for part in parts if part.type in ("link_open", "image", "em_open", "s_open")]
+    blocks = {token.type for token in tokens}
+    assert not {"heading_open", "blockquote_open", "ordered_list_open", "bullet_list_open"} & blocks
+    assert not {"html_block", "fence", "code_block", "hr"} & blocks
+
+
+def shown_text(part: Token) -> str:
+    if part.type == "softbreak":
+        return "\n"
+    return "" if part.type == "html_inline" else part.content
 
 
 @fast
@@ -97,7 +202,7 @@ def test_json_gives_every_text_back(table: Table) -> None:
         assert values["link"] == storable(str(row[1]))
 
 
-@settings(fast, max_examples=40)
+@some
 @given(tables)
 def test_parquet_gives_every_text_back(parquet: ReadBack, table: Table) -> None:
     _, rows = parquet(table)
@@ -114,7 +219,7 @@ def test_no_text_is_markup_in_markdown(table: Table) -> None:
     for line in lines:
         assert len(re.findall(r"(?<!\\)\|", line)) == 4
     prose = [*(line for line in content.split("\n") if not line.startswith("|")), lines[0]]
-    bare = re.sub(r"\\[^\w\s]|<!-- -->", "\0", "\n".join(prose))
+    bare = re.sub(r"\\[^\w\s]|<!-- -->|&#36;", "\0", "\n".join(prose))
     assert not re.search(r"[<`\[\]~]", bare)
     assert not re.search(r"[@#]\w|://|www\.\w", bare)
 

@@ -1,11 +1,12 @@
 """Text on terminals of any width, and in pipes."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from unicodedata import category, east_asian_width
 
 import pytest
-from tests.formats.answers import UGLY, answer, lines_of, written
+from tests.formats.answers import EXPLAINED, UGLY, answer, lines_of, written
 
 ESCAPE = re.compile("\x1b\\[[0-9]*m")
 
@@ -77,9 +78,105 @@ def test_colour_marks_dearer_cheaper_and_unknown_and_only_when_asked() -> None:
     assert b"\x1b" not in written("text", UGLY)
 
 
+@pytest.mark.parametrize("width", [43, 50, 60, 72, 80, 100, 120, 140, 260])
+def test_a_sentence_goes_on_below_its_beginning_within_the_terminal(width: int) -> None:
+    lines = lines_of("text", EXPLAINED, width=width)
+    assert max(map(columns_of, lines)) <= width
+    began = next(index for index, line in enumerate(lines) if line.startswith("1  "))
+    rows = lines[began : next(index for index, line in enumerate(lines) if "──" in line)]
+    head = re.compile(r"([1-4 ]  [ +-]+\$[\d.]+  | {13})(?=\S)")
+    assert all(head.match(row) for row in rows)
+    assert len([row for row in rows if "$" in row[:13]]) == len(EXPLAINED.rows)
+
+
+@pytest.mark.parametrize("width", range(1, 160, 3))
+def test_every_word_of_a_sentence_is_there_at_every_width(width: int) -> None:
+    lines = [line for line in lines_of("text", EXPLAINED, width=width) if "trust" not in line]
+    together = re.sub(r"\s", "", "".join(line[13:] for line in lines))
+    for row in EXPLAINED.rows:
+        said = str(row[-1]).replace("\x1b", "\\x1b")
+        assert re.sub(r"\s", "", said) in together
+
+
+def test_a_sentence_has_thirty_columns_even_where_there_is_less_room() -> None:
+    lines = lines_of("text", answer(("word " * 20, Decimal(1)), said="sentence", cost_usd="usd"), width=20)
+    assert "word word word word word word" in [line[:30].strip() for line in lines]
+
+
+def test_a_word_wider_than_its_room_is_broken_at_a_seam_or_anywhere() -> None:
+    words = (
+        "see https://smith.example/o/projects/"
+        + "x" * 40
+        + " 日本語の機能が高くなった理由はこれです"
+        + "e\u0301" * 40
+    )
+    body = lines_of("text", answer((words,), said="sentence"), width=30)[2:9]
+    assert body == [
+        "",
+        "see https://smith.example/o/",
+        "projects/" + "x" * 21,
+        "x" * 19,
+        "日本語の機能が高くなった理由は",
+        "これです" + "e\u0301" * 22,
+        "e\u0301" * 18,
+    ]
+
+
+def test_a_pipe_gets_each_sentence_in_one_line() -> None:
+    lines = lines_of("text", EXPLAINED)
+    assert all(any(line.endswith(str(row[-1])) for line in lines) for row in EXPLAINED.rows if row[0] != 2)
+
+
+def test_numbered_sentences_need_no_headings_and_other_columns_do() -> None:
+    assert not any("change_usd" in line for line in lines_of("text", EXPLAINED))
+    table = answer((1, Decimal(2), "why", 3), n="place", change_usd="usd", why="sentence", calls="calls")
+    assert "n  change_usd  why  calls" in lines_of("text", table)
+
+
+def test_names_and_figures_keep_their_room_and_the_sentence_takes_the_rest() -> None:
+    table = answer(
+        ("a-feature-of-some-name", Decimal(5), "w " * 60), name="text", cost_usd="usd", why="sentence"
+    )
+    lines = lines_of("text", table, width=80)
+    row = lines.index(
+        next(line for line in lines if line.startswith("a-feature-of-some-name     $5.00  w w"))
+    )
+    assert lines[row + 1] == " " * 34 + "w " * 22 + "w"
+
+
+def test_signed_dollars_stand_below_each_other_and_the_total_with_them() -> None:
+    lines = lines_of("text", EXPLAINED, width=80)
+    ends = [match.end() for line in lines if (match := re.match(r"[\d ] +[+-]\$[\d.]+", line))]
+    assert ends == [11] * 6
+
+
+def test_the_headline_stands_below_the_title_wrapped_and_bold() -> None:
+    lines = written("text", EXPLAINED, width=60, color=True).decode().split("\n")
+    assert lines[1:5] == [
+        "\x1b[1m$6,987.10 -> $7,684.55 (+$697.45, +10 %); $225.39 -> $256.15\x1b[0m",
+        "\x1b[1ma day.\x1b[0m",
+        "\x1b[1m4 lines explain 92 % of what moved.\x1b[0m",
+        "",
+    ]
+
+
+def test_a_headline_may_be_all_there_is_to_say() -> None:
+    quiet = replace(EXPLAINED, rows=(), total={}, notes=(), headline="Within normal variation.")
+    lines = lines_of("text", quiet)
+    assert lines[1:3] == ["Within normal variation.", ""]
+    assert lines[3].startswith("trust:")
+
+
+def test_what_a_sentence_tells_is_neither_shown_nor_missed() -> None:
+    text = "\n".join(lines_of("text", EXPLAINED, width=43))
+    assert "prompt_size" not in text
+    assert "narrow" not in text
+
+
 def test_lines_end_alike_on_every_system() -> None:
     for name in ("text", "csv", "json", "markdown"):
-        content = written(name, UGLY)
-        assert b"\r" not in content
-        assert content.endswith(b"\n")
-        assert not content.endswith(b"\n\n")
+        for table in (UGLY, EXPLAINED):
+            content = written(name, table)
+            assert b"\r" not in content
+            assert content.endswith(b"\n")
+            assert not content.endswith(b"\n\n")

@@ -238,6 +238,24 @@ def test_a_past_day_is_seen_as_it_stood_at_its_end(tmp_path: Path, engine: DuckD
 # Backtest, trying, and who has none
 
 
+def test_the_hour_that_comes_twice_has_two_labels_now_and_in_a_backtest(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    hourly = 'name = "h"\nperiod = "hour"\nlimit_usd = 1\nwarn_at = []\n'
+    where = place(
+        tmp_path, engine, f'timezone = "America/New_York"\n[[budgets]]\n{hourly}', "2026-11-01 06:30"
+    )
+    publish(where, [spend(f"2026-11-01 0{hour}:10", "2") for hour in (4, 5, 6)])
+    (row,) = rows(asked(where))
+    assert (row["from"], row["to"]) == ("2026-11-01 01:00-05:00", "2026-11-01 01:59-05:00")
+    told = rows(asked(where, backtest="2d"))
+    assert [(each["fired"], each["from"], each["to"]) for each in told] == [
+        ("2026-11-01 00:00", "2026-11-01 00:00", "2026-11-01 00:59"),
+        ("2026-11-01 01:00-04:00", "2026-11-01 01:00-04:00", "2026-11-01 01:59-04:00"),
+        ("2026-11-01 01:00-05:00", "2026-11-01 01:00-05:00", "2026-11-01 01:59-05:00"),
+    ]
+
+
 def test_a_backtest_says_when_each_threshold_was_reached(tmp_path: Path, engine: DuckDB) -> None:
     where = place(tmp_path, engine, "\n" + DAILY + "warn_at = [0.5]\n", NOON)
     calls = [
@@ -302,6 +320,41 @@ def test_features_without_a_budget_are_named_and_new_ones_by_themselves(
     notes = asked(where).notes
     assert "No budget names feature brand-new ($6.00), chat ($6.00) (2026-11-13 to 2026-11-20)." in notes
     assert "New since 2026-11-13, without a budget: brand-new ($6.00)." in notes
+
+
+def test_a_budget_that_is_over_says_what_grew_and_one_that_is_not_says_nothing(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    where = place(
+        tmp_path, engine, "\n" + DAILY + DAILY.replace('"rag"', '"all"').replace("= 2", "= 99"), NOON
+    )
+    calls = [spend("2026-11-19 10:00", "0.5") for _ in range(2)]
+    publish(where, [*calls, *(spend("2026-11-20 10:00", "0.5") for _ in range(6))], since="2026-11-01")
+    answer = asked(where)
+    assert list(answer.details["drivers"]) == [
+        {
+            "budget": "rag",
+            "value": "",
+            "kind": "cause",
+            "driver": "+$2.00 everywhere: more requests, from 2 to 6 a day",
+        }
+    ]
+    assert answer.notes[0] == (
+        "rag is over, 150 % of its limit: +$2.00 everywhere: more requests, from 2 to 6 a day."
+    )
+
+
+def test_of_many_budgets_that_are_over_three_are_explained_and_the_others_counted(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    where = place(
+        tmp_path, engine, '\n[[budgets]]\nname = "any"\neach = "customer_id"\nlimit_usd = 1\n', NOON
+    )
+    publish(where, [spend("2026-11-20 10:00", f"{n}", customer=f"c{n}") for n in range(2, 8)])
+    answer = asked(where)
+    told = {row["value"] for row in answer.details["drivers"]}
+    assert told == {"c7", "c6", "c5"}
+    assert "3 more are over or near and not explained here; their rows say which." in answer.notes
 
 
 def test_hostile_names_are_values_like_any_other(tmp_path: Path, engine: DuckDB) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whyspend.reports.budgets.periods import Span, before, is_period, span, spans
+from whyspend.reports.budgets.periods import Span, before, clock, is_period, span, spans
 
 ZONES = (
     "Europe/Berlin",
@@ -104,6 +104,12 @@ def test_the_hour_that_comes_twice_is_two_hours() -> None:
     second = span("hour", "Europe/Berlin", datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
     assert first.end == second.start
     assert (first.name, second.name) == ("2026-10-25T02+0200", "2026-10-25T02+0100")
+
+
+@given(instants, zones)
+def test_no_two_minutes_look_alike_on_the_clock(at: datetime, zone: str) -> None:
+    minutes = [at + timedelta(minutes=number) for number in range(-120, 121, 10)]
+    assert len({clock(minute, zone) for minute in minutes}) == len(minutes)
 
 
 @given(instants, zones, st.integers(1, 60))

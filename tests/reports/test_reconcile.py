@@ -27,6 +27,7 @@ from tests.reports.reconciled import (
     without,
 )
 
+from whyspend.engines.duckdb import connect
 from whyspend.sources.langsmith import stats
 
 Capture = pytest.CaptureFixture[str]
@@ -316,6 +317,28 @@ def test_hostile_names_are_harmless_in_every_format(
     assert not [sign for sign in ("\x1b", "\x00", "\u202e") if sign in out]
     if form == "csv":
         assert not [line for line in out.splitlines() if line.startswith(("=", '"='))]
+
+
+def test_json_and_parquet_give_hostile_names_back(
+    server: LangSmithWithStats, place: Place, capfd: Capture, tmp_path: Path
+) -> None:
+    names = (HOSTILE[:60], "'; DROP TABLE answer; --", '=1+1|"<b>', "line\nbreak\ttab")
+    server.hold([llm(name, cost="3", row=None, metadata={"feature": name}) for name in names])
+    place.pull(capfd)
+    for form in ("json", "parquet"):
+        output = ("--format", form, "-o", str(tmp_path / f"answer.{form}"))
+        code, _, err = place.run(capfd, "reconcile", *DAYS, "--by", "feature", "--recorded", *output)
+        assert code == 1, err
+    told = json.loads((tmp_path / "answer.json").read_text(), parse_float=Decimal)["rows"]
+    engine = connect(threads=1)
+    file = engine.literal(str(tmp_path / "answer.parquet"))
+    held = engine.rows(f"SELECT feature, part, what, CAST(amount_usd AS VARCHAR) FROM read_parquet({file})")
+    engine.close()
+    assert {row["feature"] for row in told} == {*names}
+    assert {row["what"] for row in told} == {"", *names}
+    assert [(row["feature"], row["part"], row["what"], Decimal(row["amount_usd"])) for row in told] == [
+        (feature, part, what, Decimal(usd)) for feature, part, what, usd in held
+    ]
 
 
 @pytest.mark.parametrize("lacks_v2", [False, True], ids=["v2", "v1"])

@@ -17,6 +17,7 @@ from tests.alerts.smtp import Mailbox, served
 from tests.cli.shell import environment
 from tests.reports.spending import at, place, publish, spend
 
+from whyspend.config import load
 from whyspend.engines.duckdb import DuckDB
 from whyspend.errors import LedgerError
 from whyspend.ledger import alerts as told
@@ -306,6 +307,19 @@ def test_an_alert_says_what_how_much_since_when_what_it_will_come_to_and_why(her
     )
 
 
+def test_a_broken_budget_says_what_grew_and_against_what(here: Town) -> None:
+    calls = [spend("2026-11-19 09:00", "0.4"), spend("2026-11-19 10:00", "0.4")]
+    calls += [spend(f"2026-11-20 {hour:02}:00", "0.4") for hour in range(1, 9)]
+    publish(here.at("2026-11-20 09:00"), calls, since="2026-11-01")
+    outcome = here.run("2026-11-20 12:00")
+    alert = next(sent.alert for sent in outcome.sent if sent.channel == "team")
+    assert alert.drivers == ("+$2.40 everywhere: more requests, from 2 to 8 a day",)
+    assert dict(alert.facts)["Causes"] == "of 2026-11-20 against 2026-11-19"
+    assert alert.command == (
+        "whyspend explain --where feature=rag-search --since 2026-11-20 --until 2026-11-20"
+    )
+
+
 def test_each_value_is_told_by_itself(here: Town) -> None:
     here.config = '[[budgets]]\nname = "any"\neach = "customer_id"\nlimit_usd = 2\n' + QUIET
     for name, usd in (("a", "3"), ("b", "1.7"), ("c", "0.1")):
@@ -376,6 +390,36 @@ def test_a_damaged_note_of_what_was_told_is_an_error_with_a_way_out(here: Town) 
         here.run("2026-11-20 09:00")
 
 
+def test_causes_with_hostile_names_are_harmless_in_every_channel(here: Town) -> None:
+    here.config = '[[budgets]]\nname = "all"\nperiod = "day"\nlimit_usd = 2\n' + QUIET
+    name = "<!channel> @here *x* \x1b[31m" + "long" * 40
+    calls = [spend(f"2026-11-19 {hour:02}:00", "0.1", feature) for hour in (8, 9) for feature in (name, "b")]
+    calls += [spend(f"2026-11-20 {hour:02}:00", "0.5", name) for hour in range(1, 9)]
+    calls += [spend(f"2026-11-20 {hour:02}:00", "0.1", "b") for hour in (1, 2)]
+    publish(here.at("2026-11-20 09:00"), calls, since="2026-11-01")
+    outcome = here.run("2026-11-20 12:00")
+    assert outcome.failed == ()
+    alert = next(sent.alert for sent in outcome.sent if sent.channel == "team")
+    assert any(name in driver for driver in alert.drivers)
+    (slack,) = here.slack.received
+    assert b"<!channel>" not in slack.body and b"\\u001b" not in slack.body
+    assert all(len(block["text"]["text"]) <= 3000 for block in slack.json["blocks"] if "text" in block)
+    assert len(here.events) == len(here.subjects) == 1
+
+
+def test_the_hour_that_comes_twice_is_told_with_its_offset(here: Town) -> None:
+    here.config = '[[budgets]]\nname = "all"\nperiod = "hour"\nlimit_usd = 2\n' + QUIET
+    publish(here.at("2026-10-25 00:45"), [spend("2026-10-25 00:30", "3")])
+    where = here.at("2026-10-25 00:45")
+    path = here.folder / "whyspend.toml"
+    path.write_text('timezone = "Europe/Berlin"\n' + path.read_text(encoding="utf-8"), encoding="utf-8")
+    berlin = Workspace(load(path, {}), now=where.now)
+    berlin.engine = here.engine
+    alert = notify(berlin).sent[0].alert
+    assert dict(alert.facts)["Since"] == "2026-10-25 02:00+02:00"
+    assert "the hour from 2026-10-25 02:00+02:00" in alert.title
+
+
 # Without a budget
 
 
@@ -408,6 +452,36 @@ def test_what_is_unusual_is_told_once(
     assert [sent.alert.kind for sent in outcome.sent if sent.channel == "team"] == kinds
     for hour in range(12, 24, 4):
         assert here.run(f"2026-11-20 {hour}:00").sent == ()
+
+
+def test_a_spike_arrives_with_its_causes_and_with_the_command_that_shows_more(here: Town) -> None:
+    here.config = "[spikes]\nstale = false\n"
+    publish(here.at("2026-11-20 09:00"), history(40), since="2026-10-01")
+    publish(here.at("2026-11-20 09:00"), [spend("2026-11-20 10:00", "60", "rag-search") for _ in range(2)])
+    outcome = here.run("2026-11-20 11:00")
+    alert = next(sent.alert for sent in outcome.sent if sent.channel == "team")
+    assert 0 < len(alert.drivers) <= 3
+    assert all(driver.startswith("+$") and "rag-search" not in driver for driver in alert.drivers)
+    assert dict(alert.facts)["Causes"] == "against the average of the weeks before"
+    assert alert.command == (
+        "whyspend explain --since 2026-11-20 --until 2026-11-20 --where feature=rag-search --against last-week"
+    )
+
+
+def test_what_is_planned_is_no_news(here: Town) -> None:
+    planned = """
+[[planned]]
+name = "launch"
+from = 2026-11-20
+to = 2026-11-22
+where = { feature = "rag-*" }
+"""
+    here.config = f"[spikes]\nstale = false\n{planned}"
+    publish(here.at("2026-11-20 09:00"), history(), since="2026-10-01")
+    publish(here.at("2026-11-20 09:00"), [spend("2026-11-20 10:00", "60", "rag-search")])
+    assert here.run("2026-11-20 11:00").sent == ()
+    here.config = here.config.replace("rag-*", "chat")
+    assert {sent.alert.kind for sent in here.run("2026-11-20 11:30").sent} == {"spike"}
 
 
 def test_every_kind_can_be_switched_off(here: Town) -> None:

@@ -22,6 +22,7 @@ BUILT_IN = {
     "ledger": "What is stored, is it whole, can it be smaller?",
     "prices": "What does a token cost, since when, says who?",
     "daily": "Every morning: pull, report, budgets, and tell who must know.",
+    "serve": "Collect what applications trace, on this machine and without an account.",
     "alerts": "Does every channel work? Sends a sample to each.",
     "close": "Freeze the prices of a month: its report stays the same to the last digit.",
     "reopen": "Price a closed month with today's prices again.",
@@ -123,10 +124,10 @@ def run(args: list[str]) -> int:
         return _failed(STOPPED, INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`| head`): nothing more to say, not even at exit.
-        _let_go_of_stdout()
+        let_go_of_stdout()
         return 0
     except OSError as error:
-        _let_go_of_stdout()
+        let_go_of_stdout()
         named = f"{error.filename}: " if error.filename else ""
         return _failed(f"{named}{error.strerror or error}. {ADVICE.get(error.errno or 0, ADVICE[0])}", 2)
     return code
@@ -167,8 +168,8 @@ def _refused(error: click.ClickException) -> int:
     return _failed(f"{error.format_message()}{advice}", 2)
 
 
-def _let_go_of_stdout() -> None:
-    """Nothing can be written there any more: do not try again when the interpreter ends."""
+def let_go_of_stdout() -> None:
+    """After an error: what cannot be written there must not be tried again, by a next step or at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -7,7 +7,7 @@ import click
 from whyspend.cli.budgets import code_of
 from whyspend.cli.common import place_options, workspace
 from whyspend.errors import ConfigError
-from whyspend.formats._cells import visible
+from whyspend.formats import visible
 
 
 @click.group("alerts")

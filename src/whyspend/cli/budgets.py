@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whyspend.errors import UsageError
-from whyspend.formats._cells import visible
+from whyspend.formats import visible
 from whyspend.model import Alert, Table
 from whyspend.workspace import Workspace
 

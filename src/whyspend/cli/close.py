@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from whyspend.cli.common import place_options, workspace
-from whyspend.formats._cells import exact, visible
+from whyspend.formats import exact, visible
 from whyspend.ledger.prices import Adjustment
 from whyspend.workspace.closing import close
 from whyspend.workspace.corrections import Lost

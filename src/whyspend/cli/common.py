@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import click
-from filelock import FileLock, Timeout
 
 from whyspend import registry
+from whyspend.cli.lock import alone_with
 from whyspend.config import find, load
 from whyspend.errors import InputError, UsageError
 from whyspend.model import Table
@@ -23,9 +23,6 @@ from whyspend.pricing.plan import Basis
 from whyspend.workspace import Workspace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-LOCK_SECONDS = 60
-"""How long an append waits for another to the same file."""
 
 
 def place_options(command: Command) -> Command:
@@ -124,20 +121,20 @@ def write(answer: Table, name: str, output: Path | None, append: bool, engine: o
     try:
         target = output.resolve() if output.is_symlink() else output
         if append:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(target.with_name(f".{target.name}.lock"), timeout=LOCK_SECONDS):
+            with alone_with(target):
                 _appended(answer, name, target, body, engine)
                 put_in_place(target, body.getvalue())
         else:
             _render(answer, name, body, engine, terminal=False)
             put_in_place(target, body.getvalue())
-    except Timeout:
-        raise InputError(
-            f"Another whyspend has been writing to {output} for {LOCK_SECONDS} s. Wait for it, or end it."
-        ) from None
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
         why = error.strerror if isinstance(error, OSError) else "its links lead to each other"
         raise InputError(f"Cannot write {output}: {why}. Give another path as -o.") from None
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that stdout is; None where it is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def is_for_terminal(name: str, output: Path | None) -> bool:
@@ -177,7 +174,7 @@ def _render(
     """Call a format with those of our options that it names."""
     formatter = registry.load("formats", name)
     offered: dict[str, object] = {
-        "width": shutil.get_terminal_size().columns if terminal else None,
+        "width": terminal_width() if terminal else None,
         "color": terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
         "header": header,
         "engine": engine,

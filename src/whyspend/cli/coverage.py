@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from filelock import FileLock, Timeout
 
-from whyspend.cli.common import LOCK_SECONDS, put_in_place
+from whyspend.cli.common import put_in_place
+from whyspend.cli.lock import alone_with
 from whyspend.config import rules
 from whyspend.errors import ConfigError, InputError, UsageError
 from whyspend.model import Table
@@ -169,21 +169,14 @@ def _shown(owned: Decimal) -> Decimal:
 
 def _best(path: Path, dimension: str, owned: Decimal) -> Decimal:
     """The best of a dimension so far, which the file holds from now on: `{"feature": "97.3"}`."""
-    try:
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
-            held = _held(path)
-            best = held.get(dimension, Decimal(0))
-            reached = owned.quantize(STEP, rounding=ROUND_FLOOR)
-            if dimension not in held or reached > best:
-                body = {**held, dimension: reached}
-                put_in_place(
-                    path, f"{json.dumps({name: str(each) for name, each in body.items()})}\n".encode()
-                )
-            return best
-    except Timeout:
-        raise InputError(
-            f"Another whyspend holds {path} for {LOCK_SECONDS} s. Wait for it, or end it."
-        ) from None
+    with alone_with(path):
+        held = _held(path)
+        best = held.get(dimension, Decimal(0))
+        reached = owned.quantize(STEP, rounding=ROUND_FLOOR)
+        if dimension not in held or reached > best:
+            body = {**held, dimension: reached}
+            put_in_place(path, f"{json.dumps({name: str(each) for name, each in body.items()})}\n".encode())
+        return best
 
 
 def _held(path: Path) -> dict[str, Decimal]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from whyspend.cli import let_go_of_stdout
 from whyspend.cli.budgets import OVER, is_over, told_of
 from whyspend.cli.common import place_options, workspace, write
 from whyspend.cli.progress import Shown
 from whyspend.cli.pull import say
 from whyspend.errors import InputError, SourceError, WhyspendError
-from whyspend.formats._cells import visible
+from whyspend.formats import visible
 from whyspend.ledger.alerts import exclusive
 from whyspend.model import Table, Window
 from whyspend.workspace import Pulled, Workspace
@@ -82,8 +82,7 @@ def _shown(place: Workspace, answer: Table, end: str = "") -> int:
         click.echo(end, nl=False)
         sys.stdout.flush()
     except OSError as error:
-        # What could not be written must not be tried again, by the next step or at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go_of_stdout()
         if isinstance(error, BrokenPipeError):
             return 0
         click.echo(

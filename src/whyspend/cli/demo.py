@@ -24,15 +24,16 @@ DEFAULT_LEDGER = ".whyspend-demo"
 WEEK = ("2026-11-15", "2026-11-21")
 
 NEXT: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Which models cost the most?", ("report", "--by", "model")),
-    ("Which customers?", ("report", "--by", "customer_id", "--top", "10")),
     (
-        "On which day did the agent's calls double?",
-        ("report", "--by", "day", "--where", "feature=agent-copilot", "--since", "2026-11-06", "--until", "2026-11-14"),
+        "Why is this month dearer than the three weeks before?",
+        ("explain", "--since", "2026-11-01", "--until", "2026-11-21"),
     ),
+    ("Where will the month end?", ("forecast", "--until", "2026-11-21")),
+    ("What was out of the ordinary?", ("anomalies", "--since", "2026-11-08", "--until", "2026-11-14")),
+    ("Which customers cost the most?", ("report", "--by", "customer_id", "--top", "10")),
     ("Which single requests were the dearest?", ("requests", "--where", "feature=agent-copilot", "--top", "10")),
-    ("The same figures as a file", ("report", "--by", "day,feature", "--format", "csv", "-o", "demo.csv")),
-    ("What is stored, and how big is it?", ("ledger", "info")),
+    ("Where do the untagged dollars come from?", ("coverage",)),
+    ("Which calls have no price, and why?", ("prices", "unpriced")),
 )  # fmt: skip
 """What to try next: the question, and the command line that answers it but for --ledger and the days."""
 
@@ -58,9 +59,7 @@ def suggestions(ledger: str) -> list[tuple[str, list[str]]]:
 
 
 def _completed(arguments: tuple[str, ...], ledger: str) -> list[str]:
-    days = ["--since", WEEK[0], "--until", WEEK[1]]
-    if arguments[0] == "ledger" or "--since" in arguments:
-        days = []
+    days = [] if {"--since", "--until"} & set(arguments) else ["--since", WEEK[0], "--until", WEEK[1]]
     return [*arguments, *days, "--ledger", ledger]
 
 

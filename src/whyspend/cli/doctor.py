@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from whyspend.cli.common import place_options, workspace
-from whyspend.formats._cells import visible
+from whyspend.formats import visible
 from whyspend.workspace.checkup import findings
 
 MARKS = {"ok": "ok     ", "empty": "empty  ", "problem": "PROBLEM"}

@@ -17,8 +17,8 @@ from whyspend.cli.price_words import tier, validity
 from whyspend.cli.sheet import Column, as_text, format_option, rate
 from whyspend.config.fitting import misfit
 from whyspend.errors import InputError, UsageError
-from whyspend.formats._cells import exact, visible
-from whyspend.formats._cells import instant as iso
+from whyspend.formats import exact, visible
+from whyspend.formats import instant as iso
 from whyspend.formats.json import literal, string
 from whyspend.pricing.book import Rate
 from whyspend.pricing.quote import Asked, Part, Quoted, Quotes, Tier, instant

@@ -11,7 +11,7 @@ from whyspend.cli.common import place_options, workspace
 from whyspend.cli.price_words import hours, quoted_rate, tier, tier_of, validity
 from whyspend.cli.sheet import Column, as_csv, as_json, as_text, format_option
 from whyspend.errors import UsageError
-from whyspend.formats._cells import visible
+from whyspend.formats import visible
 from whyspend.formats.json import string
 from whyspend.model import Cell
 from whyspend.pricing.book import BUCKETS, PART_OF, Book, Rate

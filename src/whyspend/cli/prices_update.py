@@ -11,7 +11,7 @@ from whyspend.cli.close import amount, booked_lines
 from whyspend.cli.common import confirmed, place_options, workspace
 from whyspend.cli.sheet import Column
 from whyspend.errors import InputError, UsageError
-from whyspend.formats._cells import visible
+from whyspend.formats import visible
 from whyspend.formats.json import literal, string
 from whyspend.model import Cell
 from whyspend.pricing.view import usd

@@ -7,6 +7,7 @@ import click
 
 from whyspend.cli.common import place_options, window_options, workspace
 from whyspend.cli.progress import Shown
+from whyspend.formats import visible
 from whyspend.workspace import Pulled, Workspace
 
 
@@ -47,6 +48,8 @@ def say(place: Workspace, done: Pulled) -> None:
             err=True,
         )
         return
+    for note in done.notes:
+        click.echo(f"{done.source}: {visible(note)}", err=True)
     removed = f", {done.removed:,} removed" if done.removed else ""
     pending = f" {done.pending:,} runs had not ended; the next pull brings them." if done.pending else ""
     click.echo(

@@ -10,6 +10,7 @@ import click
 from whyspend.errors import UsageError
 from whyspend.model import Bill, Table
 from whyspend.reports import reconcile
+from whyspend.reports.reconcile import shares
 from whyspend.workspace import Workspace, others
 
 OPTIONS = (
@@ -34,7 +35,7 @@ def answered(place: Workspace, ask: "partial[Table]", given: dict[str, Any]) -> 
         UsageError: options that do not go together.
     """
     source, files = given.pop("source", None) or "", given.pop("bill", ())
-    limit = reconcile.percent(given.get("tolerance", "5%"))
+    limit = shares.percent(given.get("tolerance", "5%"))
     name, asked = ask.args
     if files and (source or given.get("recorded")):
         raise UsageError("--bill compares with a bill only: leave out SOURCE and --recorded.")
@@ -59,7 +60,8 @@ def answered(place: Workspace, ask: "partial[Table]", given: dict[str, Any]) -> 
     def finish() -> int:
         if reconcile.is_outside(answer, limit):
             click.echo(
-                f"whyspend: outside the tolerance of {limit:.2%}. The table names the causes.", err=True
+                f"whyspend: outside the tolerance of {shares.said(limit)}. The table names the causes.",
+                err=True,
             )
             return 1
         return 0

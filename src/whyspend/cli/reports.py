@@ -23,7 +23,7 @@ from whyspend.cli.common import (
     write,
 )
 
-MORE = {name: f"whyspend.cli.{name}" for name in ("budgets", "coverage", "reconcile")}
+MORE = {name: f"whyspend.cli.{name}" for name in ("budgets", "coverage", "reconcile", "whatif")}
 """Reports whose command does more than answer: where its OPTIONS are, and `answered`, which asks, and says what to do
 once the answer is written."""
 

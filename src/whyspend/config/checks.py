@@ -7,7 +7,7 @@ from itertools import chain
 
 from whyspend import registry
 from whyspend.attribution import alias_faults, dimension_fault, faults
-from whyspend.config import channels, spikes
+from whyspend.config import channels, collector, planned, spikes
 from whyspend.config.lines import Place
 from whyspend.config.model import Settings
 from whyspend.errors import nearest
@@ -52,6 +52,8 @@ def setting_faults(settings: Settings) -> Iterator[Fault]:
         _budget_faults(settings),
         _channel_faults(settings),
         ((("spikes", *place), message) for place, message in spikes.faults(settings.spikes)),
+        _planned_faults(settings),
+        _collector_faults(settings),
     )
 
 
@@ -173,6 +175,16 @@ def _price_faults(settings: Settings) -> Iterator[Fault]:
 def _budget_faults(settings: Settings) -> Iterator[Fault]:
     for number, place, message in budgets.list_faults(settings.budgets):
         yield ("budgets", number - 1, *place), f"{settings.budgets[number - 1].label(number)}: {message}"
+
+
+def _planned_faults(settings: Settings) -> Iterator[Fault]:
+    for number, place, message in planned.list_faults(settings.planned):
+        yield ("planned", number - 1, *place), f"{settings.planned[number - 1].label(number)}: {message}"
+
+
+def _collector_faults(settings: Settings) -> Iterator[Fault]:
+    for place, message in collector.faults(settings.collector, settings.sources):
+        yield ("collector", *place), message
 
 
 def _channel_faults(settings: Settings) -> Iterator[Fault]:

@@ -24,6 +24,11 @@ _WORDS = {
     "time": "a time",
 }
 
+_NO_NUMBER = "Invalid decimal string"
+"""What msgspec says of a text where an exact number must be."""
+
+_A_NUMBER = " Write a number without quotes, such as 0.8."
+
 
 def misfit(value: object, kind: Any, place: Place = ()) -> tuple[Place, str] | None:
     """Find the innermost part that does not fit its type: its place and a message; None where all fits.
@@ -41,7 +46,8 @@ def misfit(value: object, kind: Any, place: Place = ()) -> tuple[Place, str] | N
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return place, f"{_named(place)}: {reason(error)}.{_hint(value, bare, place)}"
+        hint = _hint(value, bare, place) or (_A_NUMBER if _NO_NUMBER in str(error) else "")
+        return place, f"{_named(place)}: {reason(error)}.{hint}"
     return None
 
 
@@ -53,11 +59,11 @@ def reason(error: msgspec.ValidationError) -> str:
     said = str(error).partition(" - at ")[0]
     if missing := re.fullmatch(r"Object missing required field `(.*)`", said):
         return f"{missing[1]!r} is missing"
+    if said == _NO_NUMBER:
+        return "expected a number, got a text that is none"
     if not said.startswith("Expected `"):
         return "this cannot stand here"
-    named = re.sub(
-        r"`([^`]*)`", lambda kinds: " or ".join(_WORDS.get(k, k) for k in kinds[1].split(" | ")), said
-    )
+    named = re.sub(r"`([^`]*)`", _in_words, said)
     return named[:1].lower() + named[1:]
 
 

@@ -17,8 +17,9 @@ from whyspend.errors import ConfigError
 
 FILE = "whyspend.toml"
 
-MONEY = ("prices", "discounts", "free_quotas", "budgets", "spikes")
-"""The keys whose numbers are read as they are written: 0.1 is one tenth, not the nearest binary fraction."""
+MONEY = ("prices", "discounts", "free_quotas", "budgets", "spikes", "planned")
+"""The keys whose numbers are read as they are written: 0.1 is one tenth, not the nearest binary fraction. Messages
+about a list of them name the entry."""
 
 
 def find(start: Path) -> Path | None:
@@ -54,6 +55,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         budgets=settings.budgets,
         alerts=MappingProxyType(channels(settings.alerts)),
         spikes=settings.spikes,
+        planned=settings.planned,
+        collector=settings.collector,
         warnings=tuple(document.pointing(*found) for found in literal_secrets(settings)),
         document=document,
         environ=environ,
@@ -89,7 +92,7 @@ def _entry(place: Place, content: Mapping[str, Any]) -> str:
     entry = content[place[0]][place[1]]
     if not isinstance(entry, dict):
         return f"[[{place[0]}]] entry {place[1] + 1}: "
-    names = ("name",) if place[0] == "budgets" else ("provider", "model")
+    names = ("name",) if place[0] in ("budgets", "planned") else ("provider", "model")
     named = [entry[key] for key in names if isinstance(entry.get(key), str)]
     return f"[[{place[0]}]] entry {place[1] + 1}{' (' + '/'.join(named) + ')' if named else ''}: "
 

@@ -11,7 +11,10 @@ from msgspec import Meta, Struct
 from whyspend.attribution import Rule
 from whyspend.config import channels
 from whyspend.config.channels import ChannelConfig
+from whyspend.config.collector import Collector
+from whyspend.config.collector import key as collector_key
 from whyspend.config.lines import Document
+from whyspend.config.planned import Planned
 from whyspend.config.sources import SourceConfig, resolved
 from whyspend.config.spikes import Spikes
 from whyspend.model import DEFAULT_DIMENSIONS
@@ -22,7 +25,12 @@ from whyspend.reports.budgets.entries import Budget
 
 _SOURCE_SCHEMA = {
     "required": ["type"],
-    "properties": {"type": {"type": "string", "description": "The kind of source: langsmith, or a plug-in."}},
+    "properties": {
+        "type": {
+            "type": "string",
+            "description": "The kind of source: langsmith, langsmith_export, otlp_file, a bill, or a plug-in.",
+        }
+    },
 }
 
 _CHANNEL_SCHEMA = {
@@ -122,6 +130,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Spikes,
         Meta(description="What is told without a budget: spikes, and what is new or missing."),
     ] = Spikes()
+    planned: Annotated[
+        tuple[Planned, ...],
+        Meta(
+            description="Changes that are meant: what they explain is muted, in `whyspend anomalies` and in alerts."
+        ),
+    ] = ()
+    collector: Annotated[
+        Collector,
+        Meta(description="How `whyspend serve` collects what applications trace."),
+    ] = Collector()
 
 
 @dataclass(frozen=True)
@@ -147,6 +165,8 @@ class Config:
     alerts: Mapping[str, ChannelConfig]
     """By name, with the options as written: ask `channel` for those that can be used."""
     spikes: Spikes
+    planned: tuple[Planned, ...]
+    collector: Collector
     warnings: tuple[str, ...]
     """What works but should not stay so, a line each."""
     document: Document = field(repr=False, compare=False)
@@ -169,6 +189,17 @@ class Config:
             ConfigError: an option that is unknown, missing or of a wrong type, or a variable that is not set.
         """
         return channels.resolved(self.alerts, name, self.document, self.environ)
+
+    def collector_key(self, given: str = "") -> str:
+        """Return the API key that the collector demands; "" where none is configured.
+
+        `given` is what a command line says instead, `env:NAME`.
+
+        Raises:
+            UsageError: `given` names no variable, or one that is not set.
+            ConfigError: the variable that is configured is not set.
+        """
+        return collector_key(self.collector, given, self.document, self.environ)
 
 
 def schema() -> dict[str, Any]:

@@ -92,6 +92,18 @@ only = ["over_budget", "spike"]
 new_model = false
 floor_usd = 20
 """,
+    "planned": """\
+[[planned]]
+name = "launch of the new search"
+from = 2026-12-01
+to = 2026-12-08                            # the first day after
+where = { feature = "rag-search" }
+note = "twice the traffic for a week"
+""",
+    "collector": """\
+[collector]
+api_key = "env:WHYSPEND_COLLECTOR_KEY"     # senders must give it; needed where others can reach the port
+""",
     "attribution": """\
 [[attribution]]
 when = { project = "nightly-eval" }

@@ -81,7 +81,7 @@ class DuckDB:
         zstd level 3 and row groups of 245,760: measured smallest at full scan speed.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written.
+            OSError: the disk or the memory is full, or the folder cannot be written.
         """
         target = os.path.abspath(path)  # noqa: PTH100  DuckDB would read a leading `~` as the home folder
         try:
@@ -89,7 +89,7 @@ class DuckDB:
                 f"COPY ({select}) TO {self.literal(target)} "
                 "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE 245760)"
             )
-        except duckdb.IOException as error:
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise OSError(_first_line(error)) from None
         with open(path, "rb+") as file:  # noqa: PTH123  a file descriptor is what fsync takes
             os.fsync(file.fileno())

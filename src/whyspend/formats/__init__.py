@@ -1,1 +1,8 @@
-"""How an answer is written: each file is `write(table, out, **options)`; `_` files are shared."""
+"""How an answer is written: each file is `write(table, out, **options)`; `_` files are shared.
+
+What commands need of them to write single values is named here.
+"""
+
+from whyspend.formats._cells import exact, instant, money, plain, visible
+
+__all__ = ["exact", "instant", "money", "plain", "visible"]

@@ -1,19 +1,27 @@
 """What a cell looks like: one spelling for machines (csv, json, parquet), one for people (text, markdown)."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, tzinfo
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Table, TableColumn
 
-NUMBER_UNITS = frozenset({"calls", "requests", "tokens", "usd", "share", "ms"})
+NUMBER_UNITS = frozenset({"calls", "requests", "tokens", "usd", "share", "ms", "number", "place"})
 """Shown at the right of their column, and never cut."""
 
 _EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 _TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
 _THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)
+_FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 _BLOCKS = "▁▂▃▄▅▆▇█"
+# What joins the parts of a segment.
+_JOINT = re.compile("[%;=]")
+# The same, and any first character with which a spreadsheet could take the text for a formula.
+_JOINT_OR_START = re.compile(r"[%;=]|^\W")
 # Letters and marks that leave no ink although Unicode calls them printable: fillers, joiners, variants.
 _INKLESS = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0))) | frozenset(
     map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
@@ -47,7 +55,10 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def plain(value: Cell) -> str:
-    """A value as bare text for machines; unknown is empty, a series has one blank between two numbers."""
+    """A value as bare text for machines; unknown is empty, a series has one blank between two numbers.
+
+    A segment is `feature=rag;env=staging`, with `%`, `;` and `=` in names percent-escaped.
+    """
     match value:
         case None:
             return ""
@@ -63,8 +74,22 @@ def plain(value: Cell) -> str:
             return value
         case tuple():
             return " ".join(map(plain, value))
+        case Mapping():
+            parts = (
+                f"{_escaped(_JOINT_OR_START, name)}={_escaped(_JOINT, part)}" for name, part in value.items()
+            )
+            return ";".join(parts)
         case _:
             assert_never(value)
+
+
+def _escaped(special: re.Pattern[str], name: str) -> str:
+    return special.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), storable(name))
+
+
+def flat_name(column: TableColumn) -> str:
+    """What a column is called beside `since` and `until`, the days of the answer: its own are `row_since`."""
+    return f"row_{column.name}" if column.name in ("since", "until") else column.name
 
 
 def storable(text: str) -> str:
@@ -86,14 +111,66 @@ def visible(text: str) -> str:
 
 
 def is_change(column: TableColumn) -> bool:
-    """Whether the column holds a difference, shown with its sign: `change_usd`, `change`."""
-    return "change" in column.name.split("_")
+    """Whether the column holds a difference, shown with its sign: `change_usd`, `change`, `impact_usd`."""
+    return not {"change", "impact"}.isdisjoint(column.name.split("_"))
+
+
+def for_people(table: Table) -> Table:
+    """The answer as people read it.
+
+    Without columns that a sentence tells, times in the window's time zone, sums rounded so that they add up.
+    """
+    columns = table.columns
+    timed = {index for index, column in enumerate(columns) if column.unit == "time"}
+    added = {
+        index: _rounded_together(table, index)
+        for index, column in enumerate(columns)
+        if column.adds_up and table.rows
+    }
+    kept = [index for index, column in enumerate(columns) if not column.told]
+    if not timed and not added and len(kept) == len(columns):
+        return table
+    zone = ZoneInfo(table.window.timezone)
+
+    def shown(number: int, index: int) -> Cell:
+        value = added[index][number] if index in added else table.rows[number][index]
+        return _in_zone(value, zone) if index in timed else value
+
+    return replace(
+        table,
+        columns=tuple(columns[index] for index in kept),
+        rows=tuple(tuple(shown(number, index) for index in kept) for number in range(len(table.rows))),
+    )
+
+
+def _rounded_together(table: Table, index: int) -> list[Cell]:
+    """A column in whole cents, or finer where a cent is too coarse, whose sum is the rounded total.
+
+    $0.334, $0.333 and $0.333 read $0.34, $0.33 and $0.33 (largest remainder). Unknown stays unknown.
+    """
+    cells = [row[index] for row in table.rows]
+    amounts = {at: value for at, value in enumerate(cells) if isinstance(value, Decimal)}
+    largest = max(map(abs, amounts.values()), default=Decimal(0))
+    decimals = max(2, 1 - _TWO_DIGITS.create_decimal(largest).adjusted()) if largest else 2
+    step = Decimal(1).scaleb(-decimals)
+    floors = {at: value.quantize(step, ROUND_FLOOR, _EXACT) for at, value in amounts.items()}
+    whole = rounded(sum(amounts.values(), Decimal(0)), decimals)
+    missing = int((whole - sum(floors.values(), Decimal(0))) / step)
+    for at in sorted(amounts, key=lambda at: (floors[at] - amounts[at], at))[:missing]:
+        floors[at] += step
+    return [floors.get(at, value) for at, value in enumerate(cells)]
+
+
+def _in_zone(value: Cell, zone: tzinfo) -> Cell:
+    return in_utc(value).astimezone(zone) if isinstance(value, datetime) else value
 
 
 def display(column: TableColumn, value: Cell, *, compact: bool = False) -> str:
     """What people read in a cell, in text and in markdown alike; safe for a terminal, not yet for markup.
 
-    Unknown money is `unknown`, a missing name `(untagged)`, any other missing value `–`.
+    Unknown money is `unknown`, a missing name `(untagged)`, any other missing value `–`; a line without a place
+    of its own has none. A segment is `feature rag, env staging`, and `everywhere` where it names nothing. A time
+    stands in its own zone, which `for_people` makes the window's.
 
     Args:
         column: Its unit decides.
@@ -102,31 +179,38 @@ def display(column: TableColumn, value: Cell, *, compact: bool = False) -> str:
     """
     match value:
         case None:
-            return {"usd": "unknown", "text": "(untagged)"}.get(column.unit, "–")
+            return {"usd": "unknown", "text": "(untagged)", "place": ""}.get(column.unit, "–")
         case bool():
             return "yes" if value else "no"
         case int() | Decimal():
             return _number(column, Decimal(value), compact)
         case datetime():
-            return f"{in_utc(value):%Y-%m-%d %H:%M:%S} UTC"
+            return (
+                f"{value:%Y-%m-%d %H:%M}"
+                if column.unit == "time"
+                else f"{in_utc(value):%Y-%m-%d %H:%M:%S} UTC"
+            )
         case date():
             return value.isoformat()
         case str():
             return visible(value)
         case tuple():
             return sparkline(value)
+        case Mapping():
+            return ", ".join(visible(f"{name} {part}") for name, part in value.items()) or "everywhere"
         case _:
             assert_never(value)
 
 
 def total_row(table: Table, show: Callable[[TableColumn, Cell], str] = display) -> list[str] | None:
-    """The totals, one cell a column, or None; `Total` stands in the first column that has none."""
-    if not table.total:
+    """The totals, one cell a column, or None; `Total` stands in the first column for words that has none."""
+    columns, totals = table.columns, table.total
+    if not any(column.name in totals for column in columns):
         return None
-    totals = table.total
-    cells = [show(column, totals[column.name]) if column.name in totals else "" for column in table.columns]
-    if "" in cells:
-        cells[cells.index("")] = "Total"
+    cells = [show(column, totals[column.name]) if column.name in totals else "" for column in columns]
+    blank = [index for index, cell in enumerate(cells) if not cell and columns[index].unit != "place"]
+    if blank:
+        cells[blank[0]] = "Total"
     return cells
 
 
@@ -183,6 +267,8 @@ def _number(column: TableColumn, value: Decimal, compact: bool) -> str:
         return percent(value, signed=signed)
     sign = _sign(value, signed)
     size = value.copy_abs()
+    if column.unit == "number":
+        return f"{sign}{_FOUR_DIGITS.create_decimal(size).normalize():,f}"
     if column.unit == "ms":
         return f"{sign}{_count(size)} ms"
     short = compact and column.unit == "tokens" and size >= 10_000

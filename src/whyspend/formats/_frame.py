@@ -14,6 +14,11 @@ def title(table: Table) -> str:
     return visible(f"{table.report} · {days} · {window.timezone}")
 
 
+def headline(table: Table) -> list[str]:
+    """The answer in a few words, a line each; nothing where the rows are the answer."""
+    return [visible(line.strip()) for line in table.headline.split("\n") if line.strip()]
+
+
 def trust_line(trust: Trust) -> str:
     """One line for who must answer for the figures: what is missing first, then how fresh, then whose prices.
 
@@ -26,8 +31,8 @@ def trust_line(trust: Trust) -> str:
 
 
 def remarks(table: Table) -> list[str]:
-    """The notes, after a word about an answer that has no rows."""
-    empty = () if table.rows else ("No rows in this window.",)
+    """The notes, after a word about an answer that has neither rows nor a headline."""
+    empty = () if table.rows or table.headline else ("No rows in this window.",)
     return [visible(note) for note in (*empty, *table.notes)]
 
 

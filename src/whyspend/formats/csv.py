@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
-from whyspend.formats._cells import plain
+from whyspend.formats._cells import flat_name, plain
 from whyspend.model import Cell, Table
 
 # What acts when a file is printed or read line by line: controls, line and paragraph ends, text direction,
@@ -23,7 +23,8 @@ def write(table: Table, out: BinaryIO, *, header: bool = True) -> None:
     """Write `since`, `until` and every column that is not derived; UTF-8, lines end with LF, no total.
 
     Unknown is an empty cell, money has all its digits, times are UTC. Text that a spreadsheet would run as a
-    formula gets a leading apostrophe; control characters are written as visible escapes.
+    formula gets a leading apostrophe; control characters are written as visible escapes. A segment is
+    `feature=rag;env=staging`, percent-escaped. A column called `since` is `row_since`, beside that of the window.
 
     Args:
         table: The answer.
@@ -39,7 +40,7 @@ def write(table: Table, out: BinaryIO, *, header: bool = True) -> None:
 
 def header_line(table: Table) -> bytes:
     """The header with its line end, so that who appends can see whether a file has the same columns."""
-    names = [safe(column.name) for column in table.columns if not column.derived]
+    names = [safe(flat_name(column)) for column in table.columns if not column.derived]
     return _lines([["since", "until", *names]])
 
 
@@ -50,7 +51,7 @@ def _lines(rows: Iterable[list[str]]) -> bytes:
 
 
 def _cell(value: Cell) -> str:
-    return safe(value) if isinstance(value, str) else plain(value)
+    return safe(plain(value)) if isinstance(value, str | Mapping) else plain(value)
 
 
 def safe(text: str) -> str:

@@ -13,23 +13,26 @@ def write(table: Table, out: BinaryIO) -> None:
     """Write one JSON object, UTF-8, one line a column and a row.
 
     `{"report", "window": {"since", "until", "timezone"}, "columns": [{"name", "unit"}], "rows": [{...}],
-    "total": {...}, "trust": {...}, "notes": [...]}`. Money and shares are numbers with all their digits (a
-    reader that wants them exact must not read them as float), a series is a list of numbers, times are UTC,
+    "total": {...}, "trust": {...}, "notes": [...]}`, with the `headline` after the window and the details after
+    the total, where the answer has them. Money and shares are numbers with all their digits (a reader that wants
+    them exact must not read them as float), a series is a list of numbers, a segment an object, times are UTC,
     unknown is null.
     """
     window = table.window
     names = [column.name for column in table.columns]
-    total = {name: table.total[name] for name in names if name in table.total}
+    total = {name: table.total[name] for name in names if name in table.total} | dict(table.total)
     members = {
         "report": string(table.report),
         "window": _object({"since": window.since, "until": window.until, "timezone": window.timezone}),
+        **({"headline": string(table.headline)} if table.headline else {}),
         "columns": _lines(_object({"name": column.name, "unit": column.unit}) for column in table.columns),
         "rows": _lines(_object(dict(zip(names, row, strict=True))) for row in table.rows),
         "total": _object(total),
+        **{name: _lines(map(_object, rows)) for name, rows in table.details.items()},
         "trust": _object(_trust(table.trust)),
         "notes": _lines(map(string, table.notes)),
     }
-    body = ",\n".join(f'  "{name}": {member}' for name, member in members.items())
+    body = ",\n".join(f"  {string(name)}: {member}" for name, member in members.items())
     out.write(f"{{\n{body}\n}}\n".encode())
 
 
@@ -62,6 +65,8 @@ def literal(value: Cell) -> str:
             return "null"
         case tuple():
             return "[" + ", ".join(map(literal, value)) + "]"
+        case Mapping():
+            return _object(value)
         case str() | date():
             return string(plain(value))
         case _:

@@ -1,10 +1,11 @@
 """Markdown: a GitHub table for a pull request, an issue or a chat."""
 
 import re
+from collections.abc import Mapping
 from typing import BinaryIO
 
-from whyspend.formats._cells import NUMBER_UNITS, display, total_row, visible
-from whyspend.formats._frame import remarks, title, trust_line
+from whyspend.formats._cells import NUMBER_UNITS, display, for_people, total_row, visible
+from whyspend.formats._frame import headline, remarks, title, trust_line
 from whyspend.model import Cell, Table, TableColumn
 
 # An underscore within a word and a dollar sign before a digit mean nothing in GitHub's Markdown.
@@ -18,12 +19,16 @@ _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$'()*+,;=%&-]+")
 
 
 def write(table: Table, out: BinaryIO) -> None:
-    """Write the title, the table with its total in bold, the trust line and the notes; UTF-8.
+    """Write the title, the headline, the table with its total in bold, the trust line and the notes; UTF-8.
 
     Cells read as in text: money and shares are rounded for people (`money`, `percent` in `_cells`).
-    Names stand as code, where nothing in them is markup, a link or a mention.
+    Names stand as code, where nothing in them is markup, a link or a mention; sentences are escaped prose.
     """
-    lines = [f"**{_prose(title(table))}**", "", *_table_lines(table), "", _prose(trust_line(table.trust))]
+    table = for_people(table)
+    lines = [f"**{_prose(title(table))}**", ""]
+    if said := headline(table):
+        lines += [*map(_line_of_prose, said), ""]
+    lines += [*_table_lines(table), "", _prose(trust_line(table.trust))]
     if notes := remarks(table):
         lines += ["", *(f"- {_line_of_prose(note)}" for note in notes)]
     out.write(("\n".join(lines) + "\n").encode("utf-8"))
@@ -52,8 +57,10 @@ def _cell(column: TableColumn, value: Cell) -> str:
     shown = display(column, value)
     if column.unit == "url" and _PLAIN_URL.fullmatch(shown):
         return f"<{shown}>"
-    if not shown or not isinstance(value, str | tuple):
+    if not shown or not isinstance(value, str | tuple | Mapping):
         return shown
+    if column.unit == "sentence":
+        return _prose(shown)
     # A pipe behind a backslash has no spelling in a code span of a table.
     return _prose(shown) if "\\|" in shown else _code(shown)
 
@@ -71,8 +78,8 @@ def _code(text: str) -> str:
 
 def _prose(text: str) -> str:
     """Text that reads as it is: no markup, no HTML, no link, no mention."""
-    escaped = _FORMULA.sub("&#36;", _MARKUP.sub(r"\\\g<0>", text))
-    return _REFERENCE.sub(r"\1<!-- -->", escaped)
+    escaped = _REFERENCE.sub(r"\1<!-- -->", _MARKUP.sub(r"\\\g<0>", text))
+    return _FORMULA.sub("&#36;", escaped)  # last, for the number sign of its own is no reference
 
 
 def _line_of_prose(text: str) -> str:

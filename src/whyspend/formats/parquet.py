@@ -12,7 +12,7 @@ from arro3.core import Array, DataType, list_array
 from arro3.core import Table as ArrowTable
 
 from whyspend.errors import InputError
-from whyspend.formats._cells import NUMBER_UNITS, exact, in_utc, plain, rounded, storable, visible
+from whyspend.formats._cells import NUMBER_UNITS, exact, flat_name, in_utc, plain, rounded, storable, visible
 from whyspend.model import Cell, Engine, Table, TableColumn
 
 _NAME = "whyspend_answer"
@@ -26,7 +26,7 @@ def write(table: Table, out: BinaryIO, *, engine: Engine) -> None:
 
     Money and shares are DECIMAL(38,12), with more decimals where a value has more: money is never rounded, a
     quotient keeps the 38 digits that a DECIMAL has. Counts are BIGINT, averages decimals, a series a list of
-    decimals, days DATE, times TIMESTAMP in UTC, all else text. Unknown is NULL.
+    decimals, days DATE, times TIMESTAMP in UTC, all else text and names as in CSV. Unknown is NULL.
 
     Args:
         table: The answer.
@@ -53,7 +53,7 @@ def _arrow_table(table: Table) -> ArrowTable:
     for index, column in enumerate(table.columns):
         arrays.append(_array(column, [row[index] for row in table.rows]))
     # A name is a C string on its way to the engine: a NUL would end it.
-    names = [visible(column.name) for column in table.columns]
+    names = [visible(flat_name(column)) for column in table.columns]
     return ArrowTable.from_arrays(arrays, names=["since", "until", *names])
 
 
@@ -63,9 +63,11 @@ def _array(column: TableColumn, values: Sequence[Cell]) -> Array:
         return _series(column.name, values)
     if column.unit in NUMBER_UNITS:
         small_counts = all(isinstance(value, int) and value.bit_length() < 64 for value in known)
-        is_count = column.unit not in ("usd", "share") and small_counts
+        is_count = column.unit not in ("usd", "share", "number") and small_counts
         return Array(values, DataType.int64()) if is_count else _decimals(column.name, values)
-    if column.unit == "date" and any(isinstance(value, datetime) for value in known):
+    if column.unit == "time" or (
+        column.unit == "date" and any(isinstance(value, datetime) for value in known)
+    ):
         return _times(values)
     if column.unit == "date" and all(isinstance(value, date) for value in known):
         return _days(values)

@@ -5,18 +5,16 @@ was accepted. So two processes send one; and one that dies between a message and
 message again: at least once. A lost alert would be worse than a second one.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from whyspend.errors import LedgerError
-from whyspend.ledger import manifest as manifests
+from whyspend.ledger import disk
 
 FOLDER = "state"
 FILE = "alerts.json"
@@ -61,10 +59,6 @@ class State(Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...] = ()
 
 
-class _Version(Struct):
-    version: int
-
-
 def read(root: Path) -> State:
     """What was told so far.
 
@@ -74,13 +68,7 @@ def read(root: Path) -> State:
     path = root / FOLDER / FILE
     try:
         body = path.read_bytes()
-        version = msgspec.json.decode(body, type=_Version).version
-        if version > SCHEMA:
-            raise LedgerError(
-                f"{path} was written by a later whyspend (schema {version}, known here: {SCHEMA}). "
-                "Upgrade whyspend to send alerts."
-            )
-        return msgspec.json.decode(body, type=State)
+        return disk.decoded(body, State, SCHEMA, f"{path}", "send alerts")
     except (FileNotFoundError, NotADirectoryError):
         return State()
     except OSError as error:
@@ -100,21 +88,14 @@ def exclusive(root: Path, name: str = LOCK, seconds: float = LOCK_SECONDS) -> It
         LedgerError: the folder cannot be written.
     """
     folder = root / FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / name, timeout=seconds)
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    except OSError as error:
-        raise LedgerError(
-            f"{folder} cannot be written: {error.strerror or error}. Check who may write there; nothing was sent."
-        ) from None
-    try:
-        yield True
-    finally:
-        lock.release()
+    with ExitStack() as held:
+        try:
+            is_ours = held.enter_context(disk.locked(folder / name, seconds))
+        except OSError as error:
+            raise LedgerError(
+                f"{folder} cannot be written: {error.strerror or error}. Check who may write there; nothing was sent."
+            ) from None
+        yield is_ours
 
 
 def write(root: Path, state: State) -> None:
@@ -123,17 +104,11 @@ def write(root: Path, state: State) -> None:
     Raises:
         LedgerError: it cannot be written.
     """
-    folder = root / FOLDER
-    temporary = folder / f"{FILE}.tmp"
+    path = root / FOLDER / FILE
     try:
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(state, order="sorted"), indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        manifests.patiently_replace(temporary, folder / FILE)
-        manifests.sync_folder(folder)
+        disk.put(path, disk.encoded(state))
     except OSError as error:
         raise LedgerError(
-            f"{folder / FILE} cannot be written: {error.strerror or error}. What was just sent will be sent again; "
+            f"{path} cannot be written: {error.strerror or error}. What was just sent will be sent again; "
             "check the disk, and who may write there."
         ) from None

@@ -7,7 +7,6 @@ bill or the new, and readers need no lock.
 """
 
 import hashlib
-import os
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from whyspend.errors import LedgerError
+from whyspend.ledger import disk
 from whyspend.ledger import manifest as manifests
 from whyspend.model import Bill, Billed
 
@@ -99,7 +99,7 @@ def _path(root: Path, source: str) -> Path:
 def _read(root: Path, source: str) -> _File | None:
     path = _path(root, source)
     try:
-        held = msgspec.json.decode(path.read_bytes(), type=_File)
+        return disk.decoded(path.read_bytes(), _File, SCHEMA, f"{path}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -108,20 +108,9 @@ def _read(root: Path, source: str) -> _File | None:
         raise LedgerError(
             f"{path} is not what whyspend wrote. Delete it and pull the bill again: nothing else is in it."
         ) from None
-    if held.version > SCHEMA:
-        raise LedgerError(f"{path} was written by a later whyspend. Upgrade whyspend to read it.")
-    return held
 
 
 def _swap(root: Path, content: _File) -> None:
     path = _path(root, content.source)
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        manifests.sync_folder(root)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(content))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    manifests.sync_folder(path.parent)
+    disk.make_folder(path.parent)
+    disk.put(path, msgspec.json.encode(content))

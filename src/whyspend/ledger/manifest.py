@@ -1,17 +1,15 @@
 """The manifest: the list of live files. Replacing it *is* the commit."""
 
 import hashlib
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from whyspend.errors import LedgerError
+from whyspend.ledger import disk
 
 SCHEMA = 1
 
@@ -98,22 +96,12 @@ def read(root: Path) -> Manifest:
     if body is None:
         return Manifest()
     try:
-        version = msgspec.json.decode(body, type=_Version).version
-        if version > SCHEMA:
-            raise LedgerError(
-                f"The ledger {root} was written by a later whyspend (schema {version}, known here: {SCHEMA}). "
-                "Upgrade whyspend to read it."
-            )
-        return msgspec.json.decode(body, type=Manifest)
+        return disk.decoded(body, Manifest, SCHEMA, f"The ledger {root}")
     except msgspec.DecodeError as error:
         raise LedgerError(
             f"{path} is not a whyspend manifest ({error}). Its data files are untouched; "
             "restore the manifest from a backup, or pull into a new ledger folder."
         ) from None
-
-
-class _Version(msgspec.Struct):
-    version: int
 
 
 def _body(root: Path, path: Path) -> bytes | None:
@@ -143,14 +131,13 @@ def exclusive(root: Path) -> Iterator[None]:
         LedgerError: another writer does not finish, or the folder cannot be written.
     """
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".lock", timeout=LOCK_SECONDS):
+        with disk.locked(root / ".lock", LOCK_SECONDS) as is_ours:
+            if not is_ours:
+                raise LedgerError(
+                    f"Another whyspend has been writing to {root} for {LOCK_SECONDS} s. "
+                    f"Wait for it, or end it; if none is running, delete {root / '.lock'}."
+                )
             yield
-    except Timeout:
-        raise LedgerError(
-            f"Another whyspend has been writing to {root} for {LOCK_SECONDS} s. "
-            f"Wait for it, or end it; if none is running, delete {root / '.lock'}."
-        ) from None
     except OSError as error:
         raise LedgerError(
             f"The ledger {root} cannot be written: {error.strerror or error}. Nothing was published. "
@@ -160,37 +147,7 @@ def exclusive(root: Path) -> Iterator[None]:
 
 def swap(root: Path, manifest: Manifest) -> None:
     """Make a manifest the current one, in one step that survives a crash at any instant."""
-    temporary = root / "manifest.json.tmp"
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    patiently_replace(temporary, root / "manifest.json")
-    sync_folder(root)
-
-
-def patiently_replace(new: Path, old: Path) -> None:
-    """Put a file in the place of another, in one step."""
-    # Windows refuses while a reader has the old one open, which it has for less than a millisecond.
-    for _ in range(100):
-        try:
-            new.replace(old)
-        except PermissionError:
-            time.sleep(0.01)
-        else:
-            return
-    new.replace(old)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable, where the operating system has the means."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    disk.put(root / "manifest.json", disk.encoded(manifest))
 
 
 def damage(root: Path, file: File, *, thorough: bool = False) -> str:

@@ -12,7 +12,6 @@ Nothing here knows what a price is: books are files, the user's own entries are 
 """
 
 import hashlib
-import os
 import re
 import shutil
 import uuid
@@ -27,6 +26,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from whyspend.errors import LedgerError
+from whyspend.ledger import disk
 from whyspend.ledger import manifest as manifests
 
 FOLDER = "prices"
@@ -125,13 +125,7 @@ def read(root: Path) -> Basis | None:
     except OSError as error:
         raise LedgerError(f"{path} cannot be read: {error.strerror}. Check who may read it.") from None
     try:
-        version = msgspec.json.decode(body, type=_Version).version
-        if version > SCHEMA:
-            raise LedgerError(
-                f"{path} was written by a later whyspend (schema {version}, known here: {SCHEMA}). "
-                "Upgrade whyspend to read it."
-            )
-        basis = msgspec.json.decode(body, type=Basis)
+        basis = disk.decoded(body, Basis, SCHEMA, f"{path}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from None
     if fault := next(_contradictions(basis), ""):
@@ -166,10 +160,6 @@ def _contradictions(basis: Basis) -> Iterator[str]:
 
 def _is_money(usd: Decimal) -> bool:
     return usd.is_finite() and abs(usd) < MOST_USD
-
-
-class _Version(Struct):
-    version: int
 
 
 def _damaged(path: Path, why: str) -> LedgerError:
@@ -256,10 +246,7 @@ class Change:
 def _copied(root: Path, source: Path, files: Sequence[str], identity: str) -> Copy:
     """Copy a book's files whole, under a name that follows from them."""
     home = root / FOLDER
-    made = not home.exists()
-    home.mkdir(parents=True, exist_ok=True)
-    if made:
-        manifests.sync_folder(root)
+    disk.make_folder(home)
     for left in home.iterdir():
         if _UNFINISHED.fullmatch(left.name):
             shutil.rmtree(left, ignore_errors=True)
@@ -267,8 +254,8 @@ def _copied(root: Path, source: Path, files: Sequence[str], identity: str) -> Co
     temporary.mkdir()
     try:
         for name in files:
-            _copy_file(source / name, temporary / name)
-        manifests.sync_folder(temporary)
+            disk.write(temporary / name, (source / name).read_bytes())
+        disk.sync_folder(temporary)
         content = digest(temporary, sorted(files))
         copy = Copy(id=identity, folder=content[:16], sha256=content)
         target = home / copy.folder
@@ -276,17 +263,10 @@ def _copied(root: Path, source: Path, files: Sequence[str], identity: str) -> Co
             shutil.rmtree(target)  # damaged since: nobody can be reading it
         if not target.exists():
             temporary.rename(target)
-            manifests.sync_folder(home)
+            disk.sync_folder(home)
         return copy
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    with target.open("xb") as file:
-        file.write(source.read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def digest(folder: Path, files: Sequence[str]) -> str:
@@ -317,15 +297,5 @@ def faults(root: Path) -> Iterator[tuple[str, str]]:
 def _swap(root: Path, basis: Basis) -> None:
     home = root / FOLDER
     if (home / FILE).exists():
-        _replace(home, BEFORE, (home / FILE).read_bytes())
-    _replace(home, FILE, msgspec.json.format(msgspec.json.encode(basis, order="sorted"), indent=1))
-
-
-def _replace(home: Path, name: str, body: bytes) -> None:
-    temporary = home / f"{name}.tmp"
-    with temporary.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    manifests.patiently_replace(temporary, home / name)
-    manifests.sync_folder(home)
+        disk.put(home / BEFORE, (home / FILE).read_bytes())
+    disk.put(home / FILE, disk.encoded(basis))

@@ -11,6 +11,7 @@ from time import time as now
 
 from msgspec.structs import replace as changed
 
+from whyspend.ledger import disk
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.columns import names_of, promoted
 from whyspend.ledger.flags import NO_TRACES, flagged, flags
@@ -242,7 +243,7 @@ class Writer:
             temporary.unlink(missing_ok=True)
             self.engine.forget("flags")
         for changed_folder in (folder, folder.parent, self.root):
-            manifests.sync_folder(changed_folder)
+            disk.sync_folder(changed_folder)
         return self._described(day, path, digest)
 
     def _traces_before(self, day: date, live: Mapping[date, File]) -> str:

@@ -15,10 +15,10 @@ key, nothing is told apart: closing a month costs a report nothing unless a pric
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -116,6 +116,48 @@ class Span:
     """Whether there are calls without any counts."""
 
 
+class Listed(Protocol):
+    """What a ledger lists of one price key (ledger.manifest.Priced)."""
+
+    @property
+    def quantities(self) -> Iterable[str]:
+        """The usage columns that are not 0 everywhere."""
+
+    @property
+    def prompt_max(self) -> int:
+        """The longest prompt."""
+
+
+class Stored(Protocol):
+    """What a ledger lists of a span of time (ledger.reader.Extent)."""
+
+    @property
+    def start(self) -> int:
+        """Microseconds UTC."""
+
+    @property
+    def end(self) -> int:
+        """Microseconds UTC, exclusive."""
+
+    @property
+    def priced(self) -> Mapping[str, Listed]:
+        """By price key."""
+
+    @property
+    def used(self) -> Collection[str]:
+        """Columns and marks that are not empty."""
+
+
+def uses_of(priced: Mapping[str, Listed]) -> dict[str, Use]:
+    """What is known of each price key that a ledger lists."""
+    return {key: Use(frozenset(held.quantities), held.prompt_max) for key, held in priced.items()}
+
+
+def span_of(stored: Stored) -> Span:
+    """What is known of all calls of a span of time that a ledger lists."""
+    return Span(stored.start, stored.end, uses_of(stored.priced), "no_usage" in stored.used)
+
+
 class Priced(Struct, frozen=True, gc=False):
     """One row of the table that is joined: what one unit costs for one group of calls."""
 
@@ -153,6 +195,8 @@ class Plan:
     """Whether there are calls that carry their own cost."""
     discounted: bool = False
     """Whether some call costs more or less than its list price."""
+    tiers: int = 1
+    """How many context tiers the slots tell apart: `slot % tiers` is a call's, from below."""
 
 
 def plan(
@@ -170,7 +214,7 @@ def plan(
     Raises:
         ConfigError: discounts that cannot be told apart or multiplied exactly.
     """
-    phases = {key: _phases(key, prices, span, basis) for key in span.uses if key != REPORTED}
+    phases = {key: phases_of(key, prices, span, basis) for key in span.uses if key != REPORTED}
     common = shared(phases, {key: use.prompt_max for key, use in span.uses.items()})
     owned = {key: own(each, span.uses[key].quantities) for key, each in phases.items()}
     # Every slot has a row, priced or not: a join never loses the reason.
@@ -192,6 +236,7 @@ def plan(
         basis=basis,
         reported=REPORTED in span.uses,
         discounted=any(row.factor != WHOLE for row in rows),
+        tiers=len(common.tiers) + 1,
     )
 
 
@@ -204,7 +249,7 @@ def split(price_key: str) -> tuple[str | None, str | None, str]:
     return provider or None, model or None, context
 
 
-def _phases(key: str, prices: Prices, span: Span, basis: Basis) -> tuple[Phase, ...]:
+def phases_of(key: str, prices: Prices, span: Span, basis: Basis) -> tuple[Phase, ...]:
     """What holds for a price key over the span; neighbours that say the same are one."""
     use = span.uses[key]
     if basis.kind == "recorded":
@@ -253,12 +298,12 @@ def _rows(key: str, phases: Sequence[Phase], numbered: Iterable[tuple[int, Slot]
         # Many slots are of one phase: the days of other price keys part them.
         same = (phase.start, slot.minute, slot.weekday, slot.prompt, slot.lacking, slot.conditions)
         if same not in made:
-            made[same] = _row(key, number, slot, phase)
+            made[same] = row_of(key, number, slot, phase)
         row = made[same]
         yield Priced(key, number, row.rates, row.reason, row.factor, row.by_count)
 
 
-def _row(key: str, number: int, slot: Slot, phase: Phase) -> Priced:
+def row_of(key: str, number: int, slot: Slot, phase: Phase) -> Priced:
     """What one unit costs for the calls of one slot, or why nobody knows."""
     found = [
         cell

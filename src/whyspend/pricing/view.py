@@ -1,6 +1,6 @@
 """Spend: calls with their cost, as SQL. Added up first and multiplied after, or call by call: the same integers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any
 
@@ -18,14 +18,17 @@ SELECT {names}, provider, model, calls, {measures}, {cost}, {priced_calls} AS pr
   {reason} AS reason
 FROM (
   SELECT cells.*, {of_rates}, {list_price} AS list_price
-  FROM (
-    SELECT {keys}, price_key, {slot} AS slot, count(*) AS calls, {sums}
-    FROM (SELECT *, {place} FROM {calls}) placed WHERE {where}
-    GROUP BY {group}
-  ) cells LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
+  FROM ({cells}) cells LEFT JOIN {rates} r ON r.price_key = cells.price_key AND r.slot = cells.slot
 ) listed
 """
 """One row for each group of calls that share the keys and a price. cost: 1e-24 dollars, NULL where unknown."""
+
+ADDED_UP = """
+SELECT {keys}, price_key, {slot} AS slot, count(*) AS calls, {sums}
+FROM (SELECT *, {place} FROM {calls}) placed WHERE {where}
+GROUP BY {group}
+"""
+"""What such a group used, before it is multiplied."""
 
 PRICED_CALLS = """
 SELECT {names}, provider, model, {measures}, {cost}, {reason} AS reason
@@ -107,6 +110,25 @@ def spend(
     dollars, see `usd`; NULL where unknown), list_cost (before discounts; only where the plan has any), priced_calls,
     reason. Several rows may share the keys.
     """
+    cells = added_up(plan, engine, calls, keys, where=where, measures=measures)
+    return at_prices(plan, cells, [engine.identifier(name) for name in keys], list(measures or {}))
+
+
+def added_up(
+    plan: Plan,
+    engine: Engine,
+    calls: str,
+    keys: Mapping[str, str],
+    *,
+    where: str = "true",
+    measures: Mapping[str, str] | None = None,
+) -> str:
+    """SQL of what calls used, added up by the keys and all that decides a price; arguments as of `spend`.
+
+    Columns: the keys, price_key, slot, calls, `q_<quantity>` for each of the plan's buckets, the measures; and, where
+    the plan has such calls, q_uncounted (without counts), q_is_reported and q_reported (with a cost of their own, in
+    pico-dollars).
+    """
     named = {engine.identifier(name): expression for name, expression in keys.items()}
     sums = {
         name: f"CAST(sum({expression}) AS DECIMAL(38, 0))" for name, expression in _quantities(plan).items()
@@ -122,8 +144,7 @@ def spend(
     }
     sums |= {name: f"sum({expression})" for name, expression in (measures or {}).items()}
     group = [_grouped(expression) for expression in (*named.values(), "price_key", plan.slot_by_place)]
-    return SPEND.format(
-        names=", ".join(named) or "1 AS everything",
+    return ADDED_UP.format(
         keys=", ".join(f"{expression} AS {name}" for name, expression in named.items()) or "1 AS everything",
         slot=plan.slot_by_place,
         place=f"{plan.place} AS {PLACE}",
@@ -131,8 +152,23 @@ def spend(
         calls=calls,
         where=where,
         group=", ".join(part for part in group if part),
+    )
+
+
+def at_prices(plan: Plan, cells: str, names: Sequence[str], measures: Sequence[str]) -> str:
+    """SQL of what was added up (see `added_up`; any sums of its rows will do), with its cost.
+
+    Args:
+        plan: the prices; its table must have been offered.
+        cells: SQL of rows with price_key, slot, calls and all `q_` columns of the plan.
+        names: the columns of its keys, quoted where they need it.
+        measures: more columns to pass on.
+    """
+    return SPEND.format(
+        names=", ".join(names) or "1 AS everything",
+        cells=cells,
         rates=RATES,
-        measures=", ".join([*(measures or {}), *_shown(plan, ZERO_SUM)]),
+        measures=", ".join([*measures, *_shown(plan, ZERO_SUM)]),
         of_rates=OF_RATES,
         list_price=_list_price(plan),
         cost=_cost(plan),

@@ -6,26 +6,18 @@ inclusive and `end_time` exclusive in Unix seconds. A line item is null unless g
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
-from whyspend.errors import ConfigError
 from whyspend.model import Batch, Progress, Window
-from whyspend.net import Pace, Web
 from whyspend.sources import _paging
-from whyspend.wire import bills
 
 DEFAULT_ENDPOINT = "https://api.openai.com"
 
 DAYS_A_PAGE = 180
-REQUESTS_PER_10S = 10
 
 KEY_HELP = (
     "Set OPENAI_ADMIN_KEY, or api_key of this source, to an admin key (sk-admin-...) of the organization."
 )
-
-
-def _unseen(_: Progress) -> None:
-    """Nobody is watching."""
 
 
 def read(
@@ -37,7 +29,7 @@ def read(
     full: bool = False,
     api_key: str = "",
     endpoint: str = DEFAULT_ENDPOINT,
-    on_progress: Callable[[Progress], None] = _unseen,
+    on_progress: Callable[[Progress], None] = _paging.unseen,
 ) -> Iterator[Batch]:
     """Yield one batch: the bill of the UTC days of the window, until today.
 
@@ -46,36 +38,26 @@ def read(
         SourceError: OpenAI cannot be reached, refuses the key, or does not answer usefully.
         InputError: the bill is not in US dollars, or has units that are not known.
     """
-    if not api_key.strip():
-        raise ConfigError(f"The bill of OpenAI needs a key. {KEY_HELP}")
-    web = Web(
-        endpoint,
-        headers={"Authorization": f"Bearer {api_key.strip()}", "User-Agent": "whyspend"},
-        pace=Pace(REQUESTS_PER_10S),
-        secrets=(api_key.strip(),),
-        connections=1,
-    )
-    try:
-        last = min(window.until, datetime.now(UTC).date())
-        if window.since > last:
-            return
-        params: dict[str, str | int] = {
-            "start_time": _unix(window.since),
-            "end_time": _unix(last + timedelta(days=1)),
-            "bucket_width": "1d",
-            "limit": DAYS_A_PAGE,
-            "group_by": "line_item",
-        }
-        found = []
-        for page in _paging.pages(web, "/v1/organization/costs", params, KEY_HELP):
-            found.append(page | {"has_more": False})
-            on_progress(Progress(0, 1, 0, web.sent, web.waiting_for))
-        yield Batch(billed=bills.of_pages(found, f"The bill from {web.address}"))
-        on_progress(Progress(1, 1, 0, web.sent))
-    finally:
-        web.close()
+    yield from _paging.fetched(_REPORT, window, api_key, endpoint, on_progress)
+
+
+def _headers(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def _params(first: date, end: date) -> dict[str, str | int]:
+    return {
+        "start_time": _unix(first),
+        "end_time": _unix(end),
+        "bucket_width": "1d",
+        "limit": DAYS_A_PAGE,
+        "group_by": "line_item",
+    }
 
 
 def _unix(day: date) -> int:
     """Where a UTC day begins, in seconds since 1970-01-01."""
     return int(datetime.combine(day, time(), UTC).timestamp())
+
+
+_REPORT = _paging.Report("OpenAI", "/v1/organization/costs", KEY_HELP, _headers, _params)

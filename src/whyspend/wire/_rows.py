@@ -7,7 +7,7 @@ of one run is said here once more, of a column of plain ones; tests/wire/test_wi
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from arro3.core import Array, DataType
@@ -195,8 +195,8 @@ def _instants(texts: Sequence[str | None]) -> Column | None:
     together = "\n".join(known).encode()
     if b":60" in together or not _are_usual_times(together, len(known)):
         return None
-    found: Column = Array(texts, DataType.utf8()).cast(_UTC).cast(DataType.int64()).to_pylist()
-    return found
+    # Where numpy is installed, arro3 says that a list is an array.
+    return cast("Column", Array(texts, DataType.utf8()).cast(_UTC).cast(DataType.int64()).to_pylist())
 
 
 def _are_usual_times(lines: bytes, count: int) -> bool:

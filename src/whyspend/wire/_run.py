@@ -267,18 +267,22 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[_T], version: Version) -
     except RecursionError as error:
         raise _unreadable("it is nested too deeply") from error
     try:
-        mended = _mended(body)
+        fixed = mended(body)
     except (ValueError, RecursionError) as error:
         raise _unreadable("it is not JSON") from error
     try:
-        return decoder.decode(mended)
+        return decoder.decode(fixed)
     except msgspec.ValidationError as error:
-        raise _blame(mended, version, error) from error
+        raise _blame(fixed, version, error) from error
 
 
-def _mended(body: bytes) -> bytes:
+def mended(body: bytes) -> bytes:
     """Give the body without what strict JSON forbids but applications write: lone surrogates and bytes that
-    are not UTF-8 become '?' or U+FFFD, NaN and numbers beyond a double become null."""
+    are not UTF-8 become '?' or U+FFFD, NaN and numbers beyond a double become null.
+
+    Raises:
+        ValueError, RecursionError: it is not JSON.
+    """
 
     def finite(text: str) -> float | None:
         number = float(text)
@@ -364,7 +368,7 @@ def _from_v1(run: _RunV1) -> Run:
         run.name,
         (run.run_type or "").lower(),
         (run.status or ("error" if run.error else "success")).lower(),
-        _error_kind(run.error),
+        error_kind(run.error),
         micros(run.start_time),
         micros(run.end_time),
         micros(run.first_token_time),
@@ -382,7 +386,7 @@ def _from_v1(run: _RunV1) -> Run:
         rolled_up=run.child_run_ids != [],
         answer=read_outputs(run.outputs),
         invocation_model=_invocation_model(extra.invocation_params),
-        exclusive_cache=_leaves_cache_out(metadata, extra),
+        exclusive_cache=leaves_cache_out(metadata, extra.invocation_params is not None, extra.runtime),
     )
 
 
@@ -396,7 +400,7 @@ def _parents(run: _RunV1) -> tuple[str, ...]:
     return (run.parent_run_id,) if run.parent_run_id else ()
 
 
-def _error_kind(error: str | None) -> str | None:
+def error_kind(error: str | None) -> str | None:
     """Give the class of an error: `openai.RateLimitError("...")` -> RateLimitError; never its message."""
     if not error:
         return None
@@ -413,17 +417,16 @@ def _invocation_model(params: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _leaves_cache_out(metadata: Mapping[str, Any], extra: _Extra) -> bool:
+def leaves_cache_out(metadata: Mapping[str, Any], invoked: bool, runtime: object) -> bool:
     """Tell whether wrap_anthropic of langsmith-py before 0.7.14 wrote the usage (found in the wheels).
 
     It sent input 2,000 and cache_read 1,500 for a prompt of 3,500 tokens, which looks like any other.
     LangChain's ChatAnthropic of the same days included the cache; within a @traceable it inherits `ls_method`,
-    but it alone has `invocation_params`.
+    but it alone has `invocation_params` (`invoked`).
     """
-    runtime = extra.runtime
     if metadata.get("ls_provider") != "anthropic" or metadata.get("ls_method") != "traceable":
         return False
-    if extra.invocation_params is not None or not isinstance(runtime, dict):
+    if invoked or not isinstance(runtime, dict):
         return False
     version = runtime.get("sdk_version")
     if runtime.get("sdk") != "langsmith-py" or not isinstance(version, str):

@@ -15,11 +15,12 @@ from whyspend.ledger import Ledger, Published, Writer, bills
 from whyspend.ledger import prices as kept
 from whyspend.model import Batch, Bill, Engine, Progress, Table, Window
 from whyspend.pricing.plan import Basis, Prices
-from whyspend.workspace import prices
+from whyspend.workspace import comparing, prices, whatif
 from whyspend.workspace.adjusting import of_closed
 from whyspend.workspace.data import Data
 from whyspend.workspace.guarding import Guards
 from whyspend.workspace.ruling import Rules
+from whyspend.workspace.watching import Watch
 from whyspend.workspace.windows import window
 
 PUBLISH_AT = 50_000
@@ -44,6 +45,8 @@ class Pulled:
     complete: bool = False
     billed: int | None = None
     """Lines of a bill that it handed over instead; None: it is no source of bills."""
+    notes: tuple[str, ...] = ()
+    """What the source could not read."""
 
 
 @dataclass
@@ -164,6 +167,9 @@ class Workspace:
             rules=self.rules,
             others=others,
             guards=Guards(self.config.budgets, self.now, self.config.spikes.floor_usd),
+            watch=Watch(self.config.planned, self.config.spikes.floor_usd, self.now),
+            comparing=partial(comparing.asked, now=self.now),
+            repricing=whatif.asked,
         )
 
     @property
@@ -199,7 +205,7 @@ def _publishing(
             keep(batch.billed)
             done = replace(done, billed=(done.billed or 0) + len(batch.billed.lines))
         writer.add(batch)
-        done = replace(done, pending=done.pending + batch.pending)
+        done = replace(done, pending=done.pending + batch.pending, notes=(*done.notes, *batch.notes))
         if batch.watermarks is not None or writer.waiting >= PUBLISH_AT:
             done = _with(done, writer.commit(batch.watermarks))
             yield done

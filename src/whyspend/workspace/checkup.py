@@ -66,7 +66,7 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
         yield Finding(
             "problem",
             f"the newest call is {(place.now - last).days} days old",
-            "Pull daily: LangSmith keeps base traces for 14 days only.",
+            "Pull daily, before the source forgets: LangSmith keeps base traces for 14 days only.",
         )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -16,7 +16,7 @@ from whyspend.ledger.prices import Closed
 from whyspend.model import USAGE_COLUMNS, Cell, Engine, Trust, Window
 from whyspend.pricing import view
 from whyspend.pricing.book import Book
-from whyspend.pricing.plan import REPORTED, Basis, Plan, Prices, Span, Use, plan
+from whyspend.pricing.plan import REPORTED, Basis, Plan, Prices, plan, span_of
 from whyspend.workspace import notes
 from whyspend.workspace.adjusting import Adjusted, Adjustment, rows_of
 from whyspend.workspace.free import Quotas, adjustments
@@ -35,8 +35,6 @@ SELECT coalesce(sum(calls), 0), coalesce(sum(priced_calls), 0), coalesce(sum(cos
   coalesce(sum(estimated), 0), coalesce(sum(sampled), 0)
 FROM answer WHERE period = 0
 """
-
-UNPRICED_BEFORE = "SELECT coalesce(sum(calls - priced_calls), 0) FROM answer WHERE period = 1"
 
 DISTINCT_REQUESTS = """
 SELECT {keys}, count(DISTINCT trace_id) FROM (SELECT {expressions}, trace_id FROM {calls} WHERE {where}) GROUP BY ALL
@@ -71,6 +69,12 @@ class Data:
     """Whose figures to compare with (others.Others); None: only those that came with the calls."""
     guards: Any = None
     """The configured budgets (guarding.Guards)."""
+    watch: Any = None
+    """Planned changes, and what is worth a word (watching.Watch)."""
+    comparing: Any = None
+    """Compares it with another window (comparing.asked)."""
+    repricing: Any = None
+    """Prices it in another way (whatif.asked)."""
     only: Extent | None = None
     """One UTC day of the window (see `days`)."""
 
@@ -111,7 +115,6 @@ class Data:
         NULL where unknown), priced_calls, reason, estimated, sampled, and tagged unless the owner is a key.
         """
         extent = self._extent(compare)
-        conditions = [test for test, _ in self._conditions]
         keys = {key.column: key.expression for key in by if key.expression}
         keys["period"] = self._period() if compare else "0"
         owner = self.key(self.dimensions[0])
@@ -122,7 +125,7 @@ class Data:
             self.engine,
             extent.relation(self.engine, self.dimensions),
             keys,
-            where=" AND ".join(conditions) or "true",
+            where=self._where,
             measures=self._measures(by, extent),
         )
         self.engine.keep(ANSWER, relation)
@@ -182,16 +185,36 @@ class Data:
         keys = {**keys, "period": "0", "tagged": tagged, "price_slot": made.slot_by_place}
         quantities = {f"u_{name}": name for name in USAGE_COLUMNS if name in made.buckets}
         measures = {**self._measures((), extent), **quantities, **measures}
-        where = " AND ".join(f"({test})" for test, _ in self._conditions) or "true"
-        calls = extent.relation(self.engine, self.dimensions)
-        self.engine.keep(ANSWER, view.spend(made, self.engine, calls, keys, where=where, measures=measures))
+        calls = self.traces()
+        self.engine.keep(
+            ANSWER, view.spend(made, self.engine, calls, keys, where=self._where, measures=measures)
+        )
         return made
+
+    def used_up(self, keys: Mapping[str, str], measures: Mapping[str, str]) -> tuple[Plan, str]:
+        """The prices of the window, and SQL of what its calls used, added up by any expressions (view.added_up)."""
+        sql = view.added_up(
+            self._plan, self.engine, self.traces(), keys, where=self._where, measures=measures
+        )
+        return self._plan, sql
+
+    def of(self, days: Window) -> "Data":
+        """The same question of other days."""
+        other = replace(self, window=days, only=None)
+        narrower = self._conditions[len(self.where) :]
+        if narrower:
+            other._conditions = [*other._conditions, *narrower]
+        return other
+
+    def comparison(
+        self, against: str = "", by: Sequence[str] = (), *, held: Callable[[Window], str] | None = None
+    ) -> Any:
+        """What the window and another one used and cost (comparing.Comparison); arguments as of comparing.asked."""
+        return self.comparing(self, against, tuple(by), held=held)
 
     def calls(self) -> str:
         """SQL of the single calls that the question is about, as the ledger has them."""
-        where = " AND ".join(f"({test})" for test, _ in self._conditions) or "true"
-        relation = self._extent(compare=False).relation(self.engine, self.dimensions)
-        return f"(SELECT * FROM {relation} WHERE {where})"
+        return f"(SELECT * FROM {self.traces()} WHERE {self._where})"
 
     def traces(self) -> str:
         """SQL of all calls of the days, whatever the filter: for the traces that they belong to."""
@@ -208,13 +231,7 @@ class Data:
 
     def priced_calls(self, columns: Mapping[str, str]) -> str:
         """SQL of single calls with their cost."""
-        return view.priced_calls(
-            self._plan,
-            self.engine,
-            self._extent(compare=False).relation(self.engine, self.dimensions),
-            columns,
-            where=" AND ".join(test for test, _ in self._conditions) or "true",
-        )
+        return view.priced_calls(self._plan, self.engine, self.traces(), columns, where=self._where)
 
     # Trust
 
@@ -242,14 +259,8 @@ class Data:
 
     def change_notes(self) -> tuple[str, ...]:
         """What the kept answer's comparison leaves out."""
-        ((calls,),) = self.engine.rows(UNPRICED_BEFORE)
-        days = f"{self.earlier.since} to {self.earlier.until}"
-        lines = (
-            [f"The change leaves out {_counted(calls, 'call')} of {days} without a price."] if calls else []
-        )
-        if self.basis.kind == "then" and self._is_settled and not self._is_closed(self.earlier):
-            lines.append(f"Not all of {days} is closed: for the change, open days are priced as at closing.")
-        return tuple(lines)
+        is_open = self.basis.kind == "then" and self._is_settled and not self._is_closed(self.earlier)
+        return tuple(notes.of_change(self.engine, self.earlier, is_open))
 
     def adjusted(self, by: Sequence[Key], *, compare: bool = False) -> list[Adjusted]:
         """What the answer holds beside calls, by these keys: corrections of closed months, free quotas."""
@@ -324,13 +335,7 @@ class Data:
     @property
     def held_since(self) -> datetime | None:
         """How far back the ledger reaches, UTC: the earliest `from:` watermark, else the first call."""
-        marks = [
-            mark
-            for source in self.snapshot.manifest.watermarks.values()
-            for key, mark in source.items()
-            if key.startswith("from:")
-        ]
-        if marks:
+        if marks := self._marks("from:"):
             return datetime.fromtimestamp(min(marks) / 1_000_000, UTC)
         return self.snapshot.span[0] if self.snapshot.span else None
 
@@ -362,13 +367,12 @@ class Data:
         return Prices(tuple(era for era in self.prices.eras if era.start < end and era.end > start)).id
 
     def _complete_until(self) -> datetime | None:
-        marks = [
-            mark
-            for source in self.snapshot.manifest.watermarks.values()
-            for key, mark in source.items()
-            if key.startswith("upto:")
-        ]
+        marks = self._marks("upto:")
         return datetime.fromtimestamp(min(marks) / 1_000_000, UTC) if marks else None
+
+    def _marks(self, kind: str) -> list[int]:
+        sources = self.snapshot.manifest.watermarks.values()
+        return [mark for source in sources for key, mark in source.items() if key.startswith(kind)]
 
     # Parts of the question
 
@@ -389,15 +393,16 @@ class Data:
     def _conditions(self) -> list[tuple[str, Cuts]]:
         return [self._keys.condition(text, self._whole.price_keys) for text in self.where]
 
+    @property
+    def _where(self) -> str:
+        return " AND ".join(f"({test})" for test, _ in self._conditions) or "true"
+
     @cached_property
     def _plan(self) -> Plan:
         """Prices for the window and the days before it, offered to the engine."""
-        extent = self._whole
-        uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
-        span = Span(extent.start, extent.end, uses, "no_usage" in extent.used)
         asked = as_closed(self.prices, self.closed, micros(self.window.start), micros(self.window.end))
         known = owners(asked, self.attribution, self.engine)
-        made = plan(asked, span, self.basis, self.engine, known)
+        made = plan(asked, span_of(self._whole), self.basis, self.engine, known)
         view.offer(made, self.engine)
         return made
 
@@ -431,10 +436,6 @@ class Data:
         if "yes" in every or {"by model", "by rule"} <= every:
             return "yes"
         return "by model" if "by model" in every else "no"
-
-
-def _counted(number: Any, noun: str) -> str:
-    return f"{int(number):,} {noun}{'' if number == 1 else 's'}"
 
 
 def _direct(key: Key) -> str:

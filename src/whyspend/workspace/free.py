@@ -7,7 +7,7 @@ from decimal import Decimal
 from whyspend.ledger import Snapshot
 from whyspend.model import Engine
 from whyspend.pricing import view
-from whyspend.pricing.plan import CALLS, Basis, Prices, Span, Use, plan, split
+from whyspend.pricing.plan import CALLS, Basis, Prices, plan, span_of, split
 from whyspend.pricing.quotas import FreeQuota, Used, given_free
 from whyspend.workspace.adjusting import Adjustment
 from whyspend.workspace.spending import owners
@@ -58,9 +58,7 @@ def _used(
     """How much of each unit was used, by UTC day, model and price."""
     begin, end = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
     extent = snapshot.between(begin, end)
-    uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
-    span = Span(extent.start, extent.end, uses, "no_usage" in extent.used)
-    made = plan(prices, span, Basis(), engine, owners(prices, attribution, engine))
+    made = plan(prices, span_of(extent), Basis(), engine, owners(prices, attribution, engine))
     priced = {(row.price_key, row.slot): row for row in made.rows}
     sql = USED.format(
         day=engine.day_number("day"),

@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from whyspend.model import Window
 from whyspend.pricing.view import usd
 from whyspend.reports.budgets.entries import Budget
 from whyspend.reports.budgets.firing import Fired, fired
 from whyspend.reports.budgets.periods import Span, of_days, rolling_days, span, spans
-from whyspend.reports.budgets.standing import HISTORY_DAYS, NOTHING, Standing, Used
+from whyspend.reports.budgets.standing import NOTHING, Standing, Used
+from whyspend.trends.forecast import HISTORY_DAYS
 from whyspend.workspace.data import Data
+from whyspend.workspace.drivers import dearest, grown
 from whyspend.workspace.keys import Key, Keys
 from whyspend.workspace.windows import instant, micros
 
@@ -23,7 +26,19 @@ SELECT {keys}, CAST(sum(cost) AS VARCHAR), CAST(sum(input_tokens + output_tokens
 FROM answer WHERE {where} GROUP BY {keys} ORDER BY {keys}
 """
 
+
+class Conditions(Protocol):
+    """An entry that is about some calls."""
+
+    def conditions(self) -> list[tuple[str, ...]]:
+        """As texts of `--where` (see Budget.conditions)."""
+        ...
+
+
 EVERYTHING = "CAST(0 AS TINYINT)"
+
+CROSSED_DAYS = 28
+"""Days in which it is looked for when a rolling budget was reached."""
 
 MOST_VALUES = 100_000
 """Values of `each` that are listed in one condition; beyond, all are read."""
@@ -46,11 +61,24 @@ class Guards:
         """As of when budgets are asked: now, or the last moment of the days that are asked about."""
         return min(self.now, data.window.end - timedelta(microseconds=1))
 
+    def period(self, data: Data, period: str) -> Span:
+        """The period that the present is in: day, week, month or quarter."""
+        return span(period, data.window.timezone, self.at(data))
+
     def standings(self, data: Data, budgets: Sequence[Budget], *, top: int = 0) -> list[Standing]:
         """How budgets stand; of one for each value those that are reached, and the `top` others (0: all)."""
         at = self.at(data)
         current = [(budget, [span(budget.period, data.window.timezone, at)]) for budget in budgets]
         return standings(data, current, at, most=top or None)
+
+    def drivers(self, data: Data, standing: Standing) -> tuple[tuple[str, ...], bool]:
+        """Why a budget used so much, a sentence each, and whether these are causes of its growth.
+
+        Causes of what it used more than in as many days before; where there are none, the dearest owners and models.
+        """
+        days, test = calls_of(data, standing)
+        causes = grown(data, days, test)
+        return (causes, True) if causes else (dearest(data, days, test), False)
 
     def fired(self, data: Data, budgets: Sequence[Budget], days: int) -> list[Fired]:
         """When budgets would have been told of in the last so many days."""
@@ -240,16 +268,36 @@ def _asked(budget: Budget) -> tuple[tuple[str, ...], ...]:
     return tuple(budget.conditions())
 
 
-def condition(data: Data, budget: Budget, first: date, last: date) -> str:
-    """The SQL of whether a call of some days counts for a budget; empty where all do."""
+def condition(data: Data, entry: Conditions, first: date, last: date) -> str:
+    """The SQL of whether an entry, such as a budget, is about a call of some days; empty where it is about all."""
     window = of_days(first, last, data.window.timezone)
     keys = Keys(data.engine, data.attribution, window)
-    return _test(budget, keys, data.snapshot.between(window.start, window.end).price_keys)
+    return _test(entry, keys, data.snapshot.between(window.start, window.end).price_keys)
 
 
-def _test(budget: Budget, keys: Keys, price_keys: Sequence[str]) -> str:
+def calls_of(data: Data, standing: Standing) -> tuple[Window, str]:
+    """The days of a standing up to the present, and the SQL of whether a call of them counts for it."""
+    budget, span = standing.budget, standing.span
+    today = standing.at.astimezone(ZoneInfo(span.timezone)).date()
+    days = of_days(span.since, min(span.until, today), span.timezone)
+    tests = [condition(data, budget, days.since, days.until)]
+    if budget.each:
+        tests.append(has_value(data, budget.each, standing.value))
+    return days, " AND ".join(f"({test})" for test in tests if test)
+
+
+def has_value(data: Data, key: str, value: str) -> str:
+    """The SQL of whether a call has a value, as people read it, of a key."""
+    own = data.key(key)
+    said = data.expression(own)
+    if value == data.label(own, None):
+        return f"({said}) IS NULL"
+    return f"({said}) IS NOT DISTINCT FROM {data.engine.literal(value)}"
+
+
+def _test(entry: Conditions, keys: Keys, price_keys: Sequence[str]) -> str:
     groups = []
-    for texts in budget.conditions():
+    for texts in entry.conditions():
         tests = [f"({keys.condition(text, price_keys)[0]})" for text in texts]
         groups.append(f"({(' AND ' if _is_negated(texts) else ' OR ').join(tests)})")
     return " AND ".join(groups)
@@ -334,7 +382,7 @@ def crossed(data: Data, standing: Standing) -> datetime | None:
     budget, held = standing.budget, standing.span
     periods = [held]
     if held.is_rolling:
-        periods = list(spans(budget.period, held.timezone, standing.at - HISTORY_DAYS * _DAY, standing.at))
+        periods = list(spans(budget.period, held.timezone, standing.at - CROSSED_DAYS * _DAY, standing.at))
     hourly = budget.period in ("hour", "day")
     values = [standing.value] if budget.each else []
     kept = _Kept.read(data, budget.each, hourly, [budget], periods[0].since, held.until, values=values)

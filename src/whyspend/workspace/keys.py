@@ -27,6 +27,7 @@ FIGURES = (
     "since", "until", "calls", "requests", "input_tokens", "cache_read_tokens", "cache_write_tokens",
     "output_tokens", "reasoning_tokens", "cost_usd", "list_cost_usd", "unpriced_calls", "share", "change_usd", "series",
     "p50_usd", "p95_usd", "p99_usd", "highest_usd", "trace_id", "started_at", "url",
+    "whatif_usd", "low_usd", "high_usd",
 )  # fmt: skip
 """Columns of answers: a key of the same name could not be told from them."""
 

@@ -21,6 +21,8 @@ FROM answer WHERE period = 0
 GROUP BY 1, 2, 3 HAVING sum(calls - priced_calls) > 0 ORDER BY unpriced DESC, 2, 3, 1
 """
 
+UNPRICED_BEFORE = "SELECT coalesce(sum(calls - priced_calls), 0) FROM answer WHERE period = 1"
+
 SHOWN = 5
 
 
@@ -48,6 +50,17 @@ def of_unpriced(engine: Engine) -> Iterator[str]:
         yield f"Unpriced: {counted}{size}, {'tool runs' if provider == TOOLS else name}: {reason}."
     if len(found) > SHOWN:
         yield f"Unpriced: {len(found) - SHOWN} more models or reasons."
+
+
+def of_change(engine: Engine, earlier: Window, is_open: bool) -> Iterator[str]:
+    """What the kept answer's comparison leaves out; `is_open`: not all of the days before is closed."""
+    ((calls,),) = engine.rows(UNPRICED_BEFORE)
+    days = f"{earlier.since} to {earlier.until}"
+    if calls:
+        counted = f"{int(calls):,} call{'' if calls == 1 else 's'}"
+        yield f"The change leaves out {counted} of {days} without a price."
+    if is_open:
+        yield f"Not all of {days} is closed: for the change, open days are priced as at closing."
 
 
 def of_adjustments(booked: Iterable[Adjustment], asked: Window) -> Iterator[str]:

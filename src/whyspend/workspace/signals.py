@@ -7,8 +7,17 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from whyspend.config import Config, Spikes
-from whyspend.reports.budgets.periods import of_days, span
-from whyspend.reports.budgets.spikes import FEWEST_DAYS, WEEKDAY_DAYS, expected
+from whyspend.reports.budgets.periods import clock, of_days, span
+from whyspend.trends.anomalies import (
+    FEWEST_DAYS,
+    HISTORY_DAYS,
+    HOUR_DAYS,
+    QUIET_DAYS,
+    WEEKDAY_DAYS,
+    anomalies,
+    dear_hour,
+    gate,
+)
 from whyspend.workspace.data import Data
 from whyspend.workspace.due import Case
 from whyspend.workspace.windows import instant, micros
@@ -20,15 +29,6 @@ FROM answer GROUP BY ALL
 """
 
 HOURLY = "SELECT {owner}, {time}, CAST(coalesce(sum(cost), 0) AS DOUBLE) / 1e24 FROM answer GROUP BY ALL"
-
-HISTORY_DAYS = 56
-HOUR_DAYS = 28
-
-QUIET_DAYS = 7
-"""So long a spike of the same owner is not told again."""
-
-SMALLEST_PART = 0.02
-"""Of all that is usually spent in a day: less is no news, however unusual."""
 
 RISE = 0.10
 """The share of dollars without an owner has to rise by so much."""
@@ -49,6 +49,8 @@ class Signal:
     """Of which to name drivers."""
     where: tuple[str, str] | None = None
     """Whose: a key and its value."""
+    usual_since: date | None = None
+    """The first day that counts as usual, where the days are dearer than usual."""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def signals(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
         if is_on:
             yield from rule(days, data.dimensions[0], wanted)
     if wanted.spike:
-        found = list(_spikes(days, data.dimensions[0], wanted))
+        found = list(_spikes(data, days, wanted))
         yield from found
         known = {signal.case.key for signal in found}
         for signal in _hour_spikes(data, days, wanted, at):
@@ -143,39 +145,43 @@ def _days(data: Data, at: datetime) -> _Days | None:
     return _Days(owners, models, unpriced, plain, first, today, whole)
 
 
-def _spikes(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
-    usual_day = _mean(
-        [days.whole.usd[day] for day in _between(days.today - 28 * _DAY, days.today - _DAY, days.first)]
-    )
-    gate = max(float(wanted.floor_usd), SMALLEST_PART * usual_day)
+def _spikes(data: Data, days: _Days, wanted: Spikes) -> Iterator[Signal]:
+    """What costs too much yesterday or today, as `whyspend anomalies` says it; that something stopped is not told."""
+    usual = [days.whole.usd[day] for day in _between(days.first, days.today - _DAY, days.first)]
+    floor = gate(float(wanted.floor_usd), usual)
     for name, seen in days.owners.items():
-        begun = min((day for day, usd in seen.usd.items() if usd), default=days.today)
-        for day in reversed(days.recent):
-            history = [seen.usd[own] for own in _between(max(begun, days.first), day - _DAY, days.first)]
-            found = expected(history)
-            spent = seen.usd[day]
-            if found and spent > found.highest and spent - found.usual >= gate:
-                when = f"on {day}" + (" so far" if day == days.today else "")
-                yield _spike(dimension, name, when, spent, found.usual, (day, day), days)
-                break
+        begun = min((day for day, calls in seen.calls.items() if calls), default=days.today)
+        own = _between(max(begun, days.first), days.today, days.first)
+        series = [seen.usd[day] for day in own]
+        for found in anomalies(series, floor, since=max(len(series) - 2, 0), whole=len(series) - 1):
+            if found.kind == "drop":
+                continue
+            about = own[found.first], own[found.last]
+            when = f"on {about[0]}" if about[0] == about[1] else f"from {about[0]} to {about[1]}"
+            when += " so far" if about[1] == days.today else ""
+            spent = sum(series[found.first : found.last + 1])
+            yield from _spike(data, name, when, spent, sum(found.expected), about, own[0])
 
 
 def _spike(
-    dimension: str,
+    data: Data,
     name: str | None,
     when: str,
     spent: float,
     usual: float,
     about: tuple[date, date],
-    days: _Days,
-) -> Signal:
+    begun: date,
+) -> Iterator[Signal]:
+    key = data.key(data.dimensions[0])
+    if data.watch.muted_by(data, (key, name), about, spent - usual):
+        return
     owner = name or "untagged"
     times = f", {spent / usual:,.1f} times" if usual > 0.005 else ""
     title = f"{owner} costs more than usual: ${spent:,.2f} {when}, usual are ${usual:,.2f}{times}."
     until = micros(of_days(about[0] + QUIET_DAYS * _DAY, about[0] + QUIET_DAYS * _DAY, "UTC").start)
-    case = Case(f"whyspend:spike:{dimension}={owner}", "spike", title, until=until)
-    facts = ((dimension, owner), ("Spent", f"${spent:,.2f} {when}"), ("Usual", f"${usual:,.2f}"))
-    return Signal(case, facts, about, (dimension, owner))
+    case = Case(f"whyspend:spike:{key.name}={owner}", "spike", title, until=until)
+    facts = ((key.name, owner), ("Spent", f"${spent:,.2f} {when}"), ("Usual", f"${usual:,.2f}"))
+    yield Signal(case, facts, about, (key.name, owner), begun)
 
 
 def _hour_spikes(data: Data, days: _Days, wanted: Spikes, at: datetime) -> Iterator[Signal]:
@@ -193,16 +199,14 @@ def _hour_spikes(data: Data, days: _Days, wanted: Spikes, at: datetime) -> Itera
     owner, time = wide.key(data.dimensions[0]), wide.key("hour")
     wanted_hours = [micros(hour) for hour in hours]
     wide.narrowed(f"{time.expression} IN ({', '.join(map(str, wanted_hours))})").added_up([owner, time])
-    found: dict[str | None, dict[int, float]] = defaultdict(dict)
+    hourly: dict[str | None, dict[int, float]] = defaultdict(dict)
     for name, hour, usd in wide.rows(HOURLY.format(owner=owner.column, time=time.column)):
-        found[name][hour] = usd
-    for name, seen in found.items():
+        hourly[name][hour] = usd
+    for name, seen in hourly.items():
         *history, spent = (seen.get(hour, 0.0) for hour in wanted_hours)
-        bar = expected(history)
-        enough = sum(usd > 0 for usd in history) * 2 >= len(history)
-        if bar and enough and spent > bar.highest and spent - bar.usual >= float(wanted.floor_usd):
-            when = f"from {local:%Y-%m-%d %H:%M} on, in an hour"
-            yield _spike(data.dimensions[0], name, when, spent, bar.usual, (local.date(), local.date()), days)
+        if found := dear_hour(history, spent, float(wanted.floor_usd)):
+            when = f"from {clock(last, data.window.timezone)} on, in an hour"
+            yield from _spike(data, name, when, spent, found.usual, (local.date(), local.date()), first)
 
 
 def _new_features(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
@@ -294,7 +298,3 @@ def _between(first: date, last: date, held: date) -> list[date]:
 def _part(seen: _Seen, whole: _Seen, days: Sequence[date]) -> float:
     total = sum(whole.usd[day] for day in days)
     return sum(seen.usd[day] for day in days) / total if total else 0.0
-
-
-def _mean(amounts: Sequence[float]) -> float:
-    return sum(amounts) / len(amounts) if amounts else 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from whyspend.ledger import Extent, Snapshot
 from whyspend.model import Engine
 from whyspend.pricing import view
-from whyspend.pricing.plan import Basis, Prices, Span, Use, plan
+from whyspend.pricing.plan import Basis, Prices, plan, span_of
 from whyspend.workspace.windows import instant
 
 SPENT = """
@@ -38,10 +38,9 @@ def spent(
     extent = snapshot.between(instant(start), instant(end))
     if not extent.files:
         return {}
-    uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
     made = plan(
         prices,
-        Span(start, end, uses, "no_usage" in extent.used),
+        span_of(extent),
         Basis(),
         engine,
         owners(prices, attribution, engine),

@@ -3,19 +3,19 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from whyspend.model import Alert, Window
-from whyspend.reports.budgets.periods import of_days
+from whyspend.model import Alert
+from whyspend.reports.budgets.periods import clock, of_days
 from whyspend.reports.budgets.standing import Standing, projection
 from whyspend.workspace.adjusting import dollars
 from whyspend.workspace.data import Data
-from whyspend.workspace.drivers import drivers
+from whyspend.workspace.drivers import dearest, moved
 from whyspend.workspace.due import Case, Due
-from whyspend.workspace.guarding import condition, crossed
+from whyspend.workspace.guarding import calls_of, crossed, has_value
 from whyspend.workspace.signals import Signal
 from whyspend.workspace.windows import micros
 
@@ -70,16 +70,15 @@ class Teller:
         return self._of_signal(plain, self.signals[key])
 
     def _of_budget(self, plain: Alert, standing: Standing, due: Due) -> Alert:
-        command = _report_command(standing)
         if due.state == "resolve":
             why = "its period is over" if due.case and due.case.is_past else "it is below its limit again"
             title = (
                 f"{_named(standing)}: {why}, with {_amount(standing, standing.amount)} of {_limit(standing)}."
             )
+            command = _command(standing, "report --by model")
             return replace(plain, title=title, facts=_period_facts(standing), command=command)
         made, since = projection(standing), crossed(self.data, standing)
-        span = standing.span
-        about = of_days(span.since, min(span.until, self._today()), span.timezone)
+        causes, are_causes = self.data.guards.drivers(self.data, standing)
         facts = (
             *_period_facts(standing),
             ("Since", _local(since, standing) if since else _UNKNOWN),
@@ -94,49 +93,38 @@ class Teller:
                 else []
             ),
             *([("Calls without a price", f"{standing.used.unpriced:,}")] if standing.used.unpriced else []),
+            *([("Causes", self._against(standing))] if are_causes else []),
         )
-        return replace(plain, facts=facts, drivers=self._drivers(standing, about), command=command)
+        asks = "explain" if are_causes else "report --by model"
+        return replace(plain, facts=facts, drivers=causes, command=_command(standing, asks, self._today()))
+
+    def _against(self, standing: Standing) -> str:
+        """What causes are of, in words."""
+        days, _ = calls_of(self.data, standing)
+        earlier = self.data.of(days).earlier
+        return f"of {_days(days.since, days.until)} against {_days(earlier.since, earlier.until)}"
 
     def _of_signal(self, plain: Alert, signal: Signal) -> Alert:
         if signal.days is None:
             return replace(plain, facts=signal.facts, command="whyspend pull")
-        days = of_days(*signal.days, self.data.window.timezone)
         since, until = signal.days
-        words = [
-            "whyspend",
-            "report",
-            "--by",
-            f"{self.data.dimensions[0]},model",
-            "--since",
-            str(since),
-            "--until",
-            str(until),
-        ]
-        test = ""
+        test, where = "", []
         if signal.where:
             key, value = signal.where
-            words += ["--where", f"{key}={value}"]
-            test = self._is(key, value)
-        return replace(
-            plain, facts=signal.facts, drivers=drivers(self.data, days, test), command=shlex.join(words)
-        )
+            test, where = has_value(self.data, key, value), ["--where", f"{key}={value}"]
+        days = ["--since", str(since), "--until", str(until), *where]
+        if signal.usual_since and signal.where:
+            part = self.data.narrowed(test)
+            causes = moved(part, signal.days, signal.usual_since, of=signal.where[1], rising=True)
+            if causes:
+                facts = (*signal.facts, ("Causes", "against the average of the weeks before"))
+                command = shlex.join(["whyspend", "explain", *days, "--against", "last-week"])
+                return replace(plain, facts=facts, drivers=causes, command=command)
+        found = dearest(self.data, of_days(since, until, self.data.window.timezone), test)
+        command = shlex.join(["whyspend", "report", "--by", f"{self.data.dimensions[0]},model", *days])
+        return replace(plain, facts=signal.facts, drivers=found, command=command)
 
-    def _drivers(self, standing: Standing, about: Window) -> tuple[str, ...]:
-        budget = standing.budget
-        tests = [condition(self.data, budget, about.since, about.until)]
-        if budget.each:
-            tests.append(self._is(budget.each, standing.value))
-        return drivers(self.data, about, " AND ".join(f"({test})" for test in tests if test))
-
-    def _is(self, key: str, value: str) -> str:
-        """SQL of whether a call has this value, as people read it."""
-        own = self.data.key(key)
-        said = self.data.expression(own)
-        if value == self.data.label(own, None):
-            return f"({said}) IS NULL"
-        return f"({said}) IS NOT DISTINCT FROM {self.data.engine.literal(value)}"
-
-    def _today(self) -> Any:
+    def _today(self) -> date:
         return self.at.astimezone(ZoneInfo(self.data.window.timezone)).date()
 
 
@@ -176,7 +164,7 @@ def sample(name: str, at: datetime) -> Alert:
         title=f"This is a test of the channel {name}. Nothing is wrong.",
         at=at,
         facts=(("Channel", name), ("Used", "$1.66 of $2.00 (83 %)")),
-        drivers=("rag-search, gpt-4o: $1.20, +$0.80 against the day before",),
+        drivers=("+$0.80 rag-search, at answer: prompts grew from 5.1k to 9.8k input tokens per call",),
         command="whyspend budgets",
     )
 
@@ -221,12 +209,16 @@ def _percent(share: Decimal | None) -> str:
 
 
 def _local(at: datetime, standing: Standing) -> str:
-    local = at.astimezone(ZoneInfo(standing.span.timezone))
-    return f"{local:%Y-%m-%d %H:%M}" if standing.budget.period in ("hour", "day") else f"{local:%Y-%m-%d}"
+    shown = clock(at, standing.span.timezone)
+    return shown if standing.budget.period in ("hour", "day") else shown[:10]
 
 
-def _report_command(standing: Standing) -> str:
-    """The report of the calls of a budget, where `--where` can say which these are."""
+def _days(since: date, until: date) -> str:
+    return f"{since}" if since == until else f"{since} to {until}"
+
+
+def _command(standing: Standing, asks: str, today: date | None = None) -> str:
+    """The question about the calls of a budget, where `--where` can say which these are; up to a day."""
     budget, span = standing.budget, standing.span
     groups = budget.conditions()
     if any(len(texts) > 1 and not texts[0].partition("=")[0].endswith("!") for texts in groups):
@@ -235,5 +227,5 @@ def _report_command(standing: Standing) -> str:
     if budget.each:
         texts = [*texts, f"{budget.each}={standing.value}"]
     where = [word for text in texts for word in ("--where", text)]
-    days = ["--since", str(span.since), "--until", str(span.until)]
-    return shlex.join(["whyspend", "report", "--by", "model", *where, *days])
+    until = min(span.until, today or span.until)
+    return shlex.join(["whyspend", *asks.split(), *where, "--since", str(span.since), "--until", str(until)])

@@ -2,7 +2,7 @@
 
 from whyspend.model import USAGE_COLUMNS, Window
 from whyspend.pricing import view
-from whyspend.pricing.plan import REPORTED, Basis, Span, Use, plan, split
+from whyspend.pricing.plan import REPORTED, Basis, plan, span_of, split
 from whyspend.pricing.stakes import Stake, Unpriced, stake
 from whyspend.workspace import Workspace
 from whyspend.workspace.windows import micros
@@ -29,9 +29,7 @@ def _unpriced(place: Workspace, asked: Window) -> list[Unpriced]:
     extent = place.ledger.snapshot().between(asked.start, asked.end)
     if not extent.files:
         return []
-    uses = {key: Use(frozenset(use.quantities), use.prompt_max) for key, use in extent.priced.items()}
-    span = Span(extent.start, extent.end, uses, "no_usage" in extent.used)
-    made = plan(place.prices, span, Basis(), place.engine, place.attribution)
+    made = plan(place.prices, span_of(extent), Basis(), place.engine, place.attribution)
     view.offer(made, place.engine)
     buckets = [bucket for bucket in USAGE_COLUMNS if bucket in extent.used]
     spend = view.spend(

@@ -71,6 +71,59 @@ def before(asked: Window) -> Window:
     return of_days(asked.since - timedelta(days=days), asked.since - timedelta(days=1), asked.timezone)
 
 
+PREVIOUS = "previous"
+LAST_WEEK, LAST_MONTH, SAME_DAYS = "last-week", "last-month", "same-days-last-month"
+
+
+def against(text: str, asked: Window, now: datetime) -> Window:
+    """The window that another one is compared with.
+
+    Args:
+        text: `previous` (or empty): as many days just before; `last-week`: the same weekdays, seven days earlier;
+            `last-month`: the whole month before the one in which the window begins; `same-days-last-month`: the same
+            day numbers a month earlier, at most the last of that month (31 March is compared with 28 February);
+            `FROM..TO`: two days, both inclusive, each in the forms of `--since`.
+        asked: the window that is asked about; its time zone holds for both.
+        now: the present instant, with its zone.
+
+    Raises:
+        UsageError: a form that is not known, days in the wrong order, or windows that overlap.
+    """
+    first, last = _compared(text, asked, now.astimezone(zone(asked.timezone)).date())
+    if first > last:
+        raise UsageError(f"--against {text} ends before it begins. Give the earlier day first.")
+    if first < EARLIEST or last > LATEST:
+        raise UsageError(
+            f"The days {first} to {last} of --against are not between {EARLIEST} and {LATEST}. Give others."
+        )
+    if first <= asked.until and last >= asked.since:
+        raise UsageError(
+            f"--against {text} ({first} to {last}) overlaps {asked.since} to {asked.until}: one day cannot be on both "
+            "sides. Give days before or after, as FROM..TO."
+        )
+    return of_days(first, last, asked.timezone)
+
+
+def _compared(text: str, asked: Window, today: date) -> tuple[date, date]:
+    if text in ("", PREVIOUS):
+        earlier = before(asked)
+        return earlier.since, earlier.until
+    if text == LAST_WEEK:
+        return asked.since - timedelta(days=7), asked.until - timedelta(days=7)
+    if text == LAST_MONTH:
+        return _months_ago(asked.since.replace(day=1), 1), asked.since.replace(day=1) - timedelta(days=1)
+    if text == SAME_DAYS:
+        return _months_ago(asked.since, 1), _months_ago(asked.until, 1)
+    first, dots, last = text.partition("..")
+    if not dots:
+        named = (PREVIOUS, LAST_WEEK, LAST_MONTH, SAME_DAYS)
+        raise UsageError(
+            f"--against cannot be '{text[:60]}'.{nearest(text, named)} Give FROM..TO (2026-10-01..2026-10-31, "
+            f"14d..8d), {', '.join(named[:-1])} or {named[-1]}."
+        )
+    return _day(first.strip(), today, "--against"), _day(last.strip(), today, "--against")
+
+
 def offsets(timezone: str, start: datetime, end: datetime) -> list[tuple[int, int]]:
     """How far local time is ahead of UTC: (from this instant on, by so much), both in microseconds.
 

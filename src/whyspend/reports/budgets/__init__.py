@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
-from whyspend.reports.budgets import entries
+from whyspend.reports.budgets import entries, why
 from whyspend.reports.budgets.entries import Budget, listed
 from whyspend.reports.budgets.firing import Fired
-from whyspend.reports.budgets.standing import Standing, projection, share_of
+from whyspend.reports.budgets.periods import Span, clock
+from whyspend.reports.budgets.standing import Projection, Standing, projection, share_of
 
 OWNERS = """
 SELECT {owner}, CAST(sum(cost) FILTER (WHERE period = 0) AS VARCHAR),
@@ -24,6 +25,7 @@ FROM answer GROUP BY 1 ORDER BY sum(cost) FILTER (WHERE period = 0) DESC NULLS L
 
 NAMES_SHOWN = 5
 LONGEST_BACKTEST = 1000
+_MINUTE = timedelta(minutes=1)
 
 Columns = tuple[TableColumn, ...]
 
@@ -52,10 +54,14 @@ def run(
             "--where and --each belong to a budget that is tried. Give its --limit, such as --limit 50."
         )
     days = _days(backtest) if backtest else 0
+    reasons: list[why.Why] = []
     if days:
         columns, rows, notes = _fired(data, data.guards.fired(data, budgets, days), budgets, days)
     else:
-        columns, rows, notes = _standing(data, data.guards.standings(data, budgets, top=top), budgets)
+        found = data.guards.standings(data, budgets, top=top)
+        columns, rows, notes = _standing(data, found, budgets)
+        reasons = why.of(data, found)
+        notes = [*_of_reasons(reasons, found), *notes]
     own, owners = _owners(data)
     trust = data.trust()
     if not budgets and not days:
@@ -73,6 +79,7 @@ def run(
         total={},
         trust=trust,
         notes=(*notes, *data.unpriced_notes(), *data.empty_notes(trust.calls)),
+        details={"drivers": [row for reason in reasons for row in reason.rows]} if reasons else {},
     )
 
 
@@ -124,7 +131,8 @@ def _standing(
     data: Any, found: Sequence[Standing], budgets: Sequence[Budget]
 ) -> tuple[Columns, list[dict[str, Cell]], list[str]]:
     notes = []
-    rows = [_row(standing) for standing in found]
+    made = [projection(standing) for standing in found]
+    rows = [_row(standing, own) for standing, own in zip(found, made, strict=True)]
     partly = [s for s in found if s.used.unpriced]
     if partly:
         calls = sum(standing.used.unpriced for standing in partly)
@@ -132,7 +140,7 @@ def _standing(
             f"{_count(len(partly), 'budget')} used at least what is shown: "
             f"{_count(calls, 'call')} inside without a price."
         )
-    bases = dict.fromkeys(made.how for standing in found if (made := projection(standing)))
+    bases = dict.fromkeys(own.how for own in made if own)
     if bases:
         notes.append(f"Projected: what is used, and for the rest of the period {'; '.join(bases)}.")
     seen = {standing.budget.name for standing in found}
@@ -142,6 +150,20 @@ def _standing(
         if budget.each and budget.name not in seen
     ]
     return _columns(budgets), rows, notes
+
+
+def _of_reasons(reasons: Sequence[why.Why], found: Sequence[Standing]) -> list[str]:
+    notes = [reason.said for reason in reasons]
+    if any(reason.are_causes for reason in reasons):
+        notes.append(
+            "Causes are of what the period cost so far beyond as many days before; see whyspend explain."
+        )
+    firing = sum(1 for standing in found if standing.level)
+    if firing > len(reasons):
+        notes.append(
+            f"{firing - len(reasons):,} more are over or near and not explained here; their rows say which."
+        )
+    return notes
 
 
 def _columns(budgets: Sequence[Budget]) -> Columns:
@@ -169,16 +191,14 @@ def _columns(budgets: Sequence[Budget]) -> Columns:
     )
 
 
-def _row(standing: Standing) -> dict[str, Cell]:
-    budget, span, made = standing.budget, standing.span, projection(standing)
+def _row(standing: Standing, made: Projection | None) -> dict[str, Cell]:
+    budget, span = standing.budget, standing.span
     is_usd = budget.unit == "usd"
     return {
         "budget": budget.name,
         "value": standing.value,
         "status": standing.status,
-        **_period(
-            standing.span.start, span.since, span.until, hourly=span.period == "hour", timezone=span.timezone
-        ),
+        **_period(span),
         "spent_usd": standing.used.usd,
         "limit_usd": budget.limit_usd,
         "tokens": standing.used.tokens,
@@ -194,11 +214,10 @@ def _row(standing: Standing) -> dict[str, Cell]:
     }
 
 
-def _period(start: datetime, since: date, until: date, *, hourly: bool, timezone: str) -> dict[str, Cell]:
-    if not hourly:
-        return {"from": since, "to": until}
-    local = start.astimezone(ZoneInfo(timezone))
-    return {"from": f"{local:%Y-%m-%d %H:%M}", "to": f"{local:%Y-%m-%d %H:59}"}
+def _period(span: Span) -> dict[str, Cell]:
+    if span.period != "hour":
+        return {"from": span.since, "to": span.until}
+    return {"from": clock(span.start, span.timezone), "to": clock(span.end - _MINUTE, span.timezone)}
 
 
 # When they would have fired
@@ -241,14 +260,13 @@ def _percent(share: Decimal) -> str:
 
 def _firing(each: Fired) -> dict[str, Cell]:
     span, is_usd = each.span, each.budget.unit == "usd"
-    local = each.at.astimezone(ZoneInfo(span.timezone))
-    hourly = span.period in ("hour", "day")
+    day = each.at.astimezone(ZoneInfo(span.timezone)).date()
     return {
         "budget": each.budget.name,
         "value": each.value,
-        "fired": f"{local:%Y-%m-%d %H:%M}" if hourly else local.date(),
+        "fired": clock(each.at, span.timezone) if span.period in ("hour", "day") else day,
         "threshold": each.threshold,
-        **_period(span.start, span.since, span.until, hourly=span.period == "hour", timezone=span.timezone),
+        **_period(span),
         "spent_usd": each.amount if is_usd else None,
         "used": None if is_usd else int(each.amount),
         "share": round(each.amount / each.budget.limit, 12),

@@ -101,11 +101,16 @@ def faults(entry: Budget) -> Iterator[tuple[tuple[str, ...], str]]:
     for share in entry.warn_at:
         if not (share.is_finite() and 0 < share <= 1):
             yield ("warn_at",), "warn_at holds shares of the limit between 0 and 1: [0.5, 0.8]."
-    for key, wanted in entry.where.items():
-        if message := _key_fault(key) or _value_fault(key, listed(wanted)):
-            yield ("where", key), message
+    yield from where_faults(entry.where)
     if entry.each and (message := _key_fault(entry.each) or _negated(entry.each)):
         yield ("each",), message
+
+
+def where_faults(where: Mapping[str, Wanted]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong with conditions on calls: the place of each within the entry, and a message."""
+    for key, wanted in where.items():
+        if message := _key_fault(key) or _value_fault(key, listed(wanted)):
+            yield ("where", key), message
 
 
 def list_faults(entries: Sequence[Budget]) -> Iterator[tuple[int, tuple[str, ...], str]]:
@@ -141,7 +146,7 @@ def _key_fault(key: str) -> str:
     if not _KEY.fullmatch(key) or not name.strip():
         return f"{key[:40]!r} cannot be the name of a dimension or metadata key."
     if name in TIMES:
-        return f"a budget cannot look at {name}. Its period says when."
+        return f"a condition cannot look at {name}. The dates of the entry, or its period, say when."
     return ""
 
 

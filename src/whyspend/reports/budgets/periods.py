@@ -105,6 +105,16 @@ def spans(period: str, timezone: str, start: datetime, end: datetime) -> Iterato
         at = _midnight(found.until + _DAY, timezone) if found.is_rolling else found.end
 
 
+def clock(at: datetime, timezone: str) -> str:
+    """An instant as a clock in a time zone shows it: `2026-10-25 01:00`.
+
+    With its offset from UTC where the clock shows that twice: `2026-10-25 02:00+02:00` and `2026-10-25 02:00+01:00`.
+    """
+    local = at.astimezone(ZoneInfo(timezone))
+    is_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return local.isoformat(" ", "minutes") if is_twice else f"{local:%Y-%m-%d %H:%M}"
+
+
 def of_days(since: date, until: date, timezone: str) -> Window:
     """The window of the days [since, until]."""
     return Window(since, until, timezone, *_bounds(since, until, timezone))

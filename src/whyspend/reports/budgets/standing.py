@@ -2,25 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
-from statistics import median
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from whyspend.reports.budgets.entries import Budget
 from whyspend.reports.budgets.periods import Span, of_days
+from whyspend.trends.forecast import HISTORY_DAYS, Days, basis, days, forecast
 
 Status = Literal["ok", "warn", "over", "unpriced"]
 
-HISTORY_DAYS = 28
-"""Whole days before today that a projection looks at."""
-
-WEEKDAYS_FROM = 14
-"""Days of history from which weekdays are told apart: each has been there twice."""
-
 _EXACT = Context(prec=100)
 _DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 _SHARE = Decimal("0.000000000001")
 
 
@@ -130,6 +125,28 @@ class Standing:
         days = share_of(_seconds(self.span.end - self.at), _seconds(_DAY))
         return left if days <= 1 else round(_EXACT.divide(left, days), 12)
 
+    @property
+    def history(self) -> Days:
+        """What each whole local day up to `at` used that the ledger holds, in the unit of the limit.
+
+        Of a day with unpriced calls, what is known.
+        """
+        today, unit = _today(self), self.budget.unit
+        first = today - HISTORY_DAYS * _DAY
+        if self.held_since is not None:
+            held = self.held_since.astimezone(ZoneInfo(self.span.timezone))
+            first = max(first, held.date() + (_DAY if held.time() != time() else timedelta()))
+        known = {day: float(used.amount(unit) or 0) for day, used in self.days.items()}
+        return days(known, first, today - _DAY)
+
+    @property
+    def ahead(self) -> list[tuple[date, float]]:
+        """The days that are left of the period, and which share of each."""
+        today, span = _today(self), self.span
+        whole = of_days(today, today, span.timezone)
+        part = min((whole.end - self.at) / (whole.end - whole.start), 1.0)
+        return [(today + n * _DAY, 1.0 if n else part) for n in range((span.until - today).days + 1)]
+
 
 @dataclass(frozen=True)
 class Projection:
@@ -142,24 +159,22 @@ class Projection:
 
 
 def projection(standing: Standing) -> Projection | None:
-    """What is used, and for the rest of the period the recent rate.
+    """What is used, and for the rest of the period what `whyspend forecast` expects of it.
 
-    With 14 days of history each remaining day counts the median of the same weekdays of the last four weeks; what is
-    left of today counts its share of today's. With less, the rest goes on at the rate so far: $6 after 10 of 30 days
-    is $18. None where no cost is known, or where a period has only just begun (less than a tenth of it is over). A
-    rolling period ends with today.
+    The rule is that of trends.forecast: with 28 days of history each remaining day counts the median of the same
+    weekdays of the last four weeks, and what is left of today its share of today's. With less than 14, the rest goes
+    on at the rate so far: $6 after 10 of 30 days is $18. None where no cost is known, or where a period has only just
+    begun (less than a tenth of it is over). A rolling period ends with today.
     """
     amount, span, at = standing.amount, standing.span, standing.at
     if amount is None:
         return None
     if at >= span.end:
         return Projection(amount, "the period is over")
-    history = _history(standing)
-    if len(history) >= WEEKDAYS_FROM and span.period != "hour":
-        rest = sum((_expected(history, day) * part for day, part in _remaining(standing)), Decimal(0))
-        return Projection(
-            amount + round(rest, 12), f"usual for these weekdays, from {len(history)} days of history"
-        )
+    if span.period != "hour":
+        outlook = forecast(standing.history, standing.ahead)
+        if outlook.rest is not None and (outlook.history or not amount):
+            return Projection(amount + round(Decimal(outlook.rest), 12), basis(outlook))
     begun = max(span.start, standing.held_since or span.start)
     whole = share_of(_seconds(span.end - begun), _seconds(at - begun)) if at > begun else None
     if whole is None or whole > 10:
@@ -167,33 +182,9 @@ def projection(standing: Standing) -> Projection | None:
     return Projection(round(_EXACT.multiply(amount, whole), 12), "the rate so far")
 
 
-def _history(standing: Standing) -> dict[date, Decimal]:
-    """What each whole day used that the ledger holds, of the last 28 before today; nothing is 0 then."""
-    today = _today(standing)
-    unit = standing.budget.unit
-    found = {}
-    for number in range(HISTORY_DAYS, 0, -1):
-        day = today - number * _DAY
-        starts = of_days(day, day, standing.span.timezone).start
-        if standing.held_since is not None and starts >= standing.held_since:
-            found[day] = standing.days.get(day, NOTHING).amount(unit) or Decimal(0)
-    return found
-
-
-def _expected(history: Mapping[date, Decimal], day: date) -> Decimal:
-    return Decimal(median(amount for own, amount in history.items() if own.weekday() == day.weekday()))
-
-
-def _remaining(standing: Standing) -> list[tuple[date, Decimal]]:
-    """The days that are left of a period, and which share of each."""
-    today, span = _today(standing), standing.span
-    whole = of_days(today, today, span.timezone)
-    parts = [(today, share_of(_seconds(whole.end - standing.at), _seconds(whole.end - whole.start)))]
-    return parts + [(today + n * _DAY, Decimal(1)) for n in range(1, (span.until - today).days + 1)]
-
-
 def _today(standing: Standing) -> date:
-    return standing.at.astimezone(ZoneInfo(standing.span.timezone)).date()
+    """The first day that is not over; at the last microsecond of a day, the next one."""
+    return (standing.at + _INSTANT).astimezone(ZoneInfo(standing.span.timezone)).date()
 
 
 def _seconds(length: timedelta) -> Decimal:

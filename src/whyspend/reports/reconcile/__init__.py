@@ -1,13 +1,12 @@
 """How far are we from LangSmith's figure, and the provider's bill, and why?"""
 
 from collections.abc import Mapping, Sequence
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
-from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.reconcile import bill as bills
-from whyspend.reports.reconcile import ours, split
+from whyspend.reports.reconcile import ours, shares, split
 from whyspend.reports.reconcile.sides import DIGITS, Amount, Place
 from whyspend.reports.reconcile.split import Walk
 
@@ -26,9 +25,9 @@ def run(data: Any, *, by: tuple[str, ...] = (), recorded: bool = False, toleranc
             model, token_class. Default: the whole; of a bill all but the day.
         recorded: Compare with the costs that came with the runs; needs no network.
         tolerance: Exit with 1 if the two figures are further apart than this; for a bill, if untraced and overcounted
-            dollars together are more.
+            dollars together are more, or its tokens where it has no dollars.
     """
-    limit = percent(tolerance)
+    limit = shares.percent(tolerance)
     others = data.others
     if others is not None and others.bill is not None:
         return bills.answer(data, others.bill, by, limit, others.seller)
@@ -74,21 +73,6 @@ def narrowed(data: Any, others: Any) -> Any:
     if others is None or not others.source:
         return data
     return data.narrowed(f"source = {data.engine.literal(others.source)}")
-
-
-def percent(text: str) -> Decimal:
-    """`5%`, `5` or `0.5 %` as a share of 1.
-
-    Raises:
-        UsageError: no such percentage.
-    """
-    try:
-        share = Decimal(text.strip().removesuffix("%").strip()) / 100
-    except InvalidOperation:
-        share = Decimal(-1)
-    if not share.is_finite() or not 0 <= share <= 10:
-        raise UsageError(f"--tolerance {text[:20]!r} is no percentage. Example: --tolerance 5%.")
-    return share
 
 
 def is_outside(answer: Table, tolerance: Decimal) -> bool:
@@ -154,10 +138,10 @@ def _verdict(walks: list[Walk], limit: Decimal) -> tuple[str, ...]:
     gap = abs(here - there)
     said = "agrees with the other figure"
     if gap:
-        share = f" ({gap / abs(there):.2%})" if there else ""
+        share = f" ({shares.about(Decimal(gap) / abs(there))})" if there else ""
         said = f"is ${usd(gap):,.2f}{share} {'above' if here > there else 'below'} the other figure"
     state = "outside" if gap > abs(there) * limit else "within"
     return (
-        f"The ledger {said}: {state} the tolerance of {limit:.2%}.",
+        f"The ledger {said}: {state} the tolerance of {shares.said(limit)}.",
         "Each part is what leads from the first figure to the last; they add up to the difference exactly.",
     )

@@ -10,14 +10,14 @@ so that one does not hide the other when cells are added up: billed + overcounte
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
 from whyspend.errors import InputError, UsageError, nearest
 from whyspend.model import Bill, Billed, Cell, Table, TableColumn
-from whyspend.reports.reconcile import ours
+from whyspend.reports.reconcile import ours, shares
 from whyspend.reports.reconcile.sides import DIGITS, PICO, Group
 
 _EXACT = Context(prec=100)
@@ -83,23 +83,46 @@ class Side:
         )
 
 
+UNTRACED = Side(_NOTHING, 0)
+"""What was traced where there is no call."""
+
+
 @dataclass(frozen=True)
 class Sums:
     """A row of the answer."""
 
-    billed: Side = Side()
-    traced: Side = Side()
+    bill: Side | None = None
+    """None: no line of the bill is about it."""
+    trace: Side | None = None
+    """None: no call is about it."""
+    unbilled: Side = Side()
+    """What was billed where the bill has no line: nothing, of what it counts."""
     untraced: Decimal | None = None
     overcounted: Decimal | None = None
 
     def __add__(self, other: "Sums") -> "Sums":
         """Both together."""
         return Sums(
-            self.billed + other.billed,
-            self.traced + other.traced,
+            _both(self.bill, other.bill),
+            _both(self.trace, other.trace),
+            self.unbilled + other.unbilled,
             (Side(self.untraced) + Side(other.untraced)).usd,
             (Side(self.overcounted) + Side(other.overcounted)).usd,
         )
+
+    @property
+    def billed(self) -> Side:
+        """What the bill says; nothing where it has no line, and unknown where its lines do not say."""
+        return self.unbilled if self.bill is None else self.bill
+
+    @property
+    def traced(self) -> Side:
+        """What the calls say; nothing where there is none, and unknown where they have no price."""
+        return UNTRACED if self.trace is None else self.trace
+
+
+def _both(one: Side | None, other: Side | None) -> Side | None:
+    return other if one is None else one if other is None else one + other
 
 
 def answer(
@@ -162,26 +185,42 @@ def _nothing_to_compare(bill: Bill, since: date, until: date) -> Exception:
 
 
 def compared(billed: Mapping[Where, Side], traced: Mapping[Where, Side]) -> dict[Where, Sums]:
-    """Both sides of every cell, and what each has beyond the other; only of providers that the bill is from."""
-    providers = {provider for _, provider, _, _ in billed}
+    """Both sides of every cell, and what each has beyond the other; only of providers that the bill is from.
+
+    Of a provider whose bill only counts tokens, no dollars are claimed: not for a cell that it lacks, either.
+    """
+    whole: dict[str, Side] = defaultdict(Side)
+    for (_, provider, _, _), side in billed.items():
+        whole[provider] += side
+    unbilled = {provider: _nothing_of(side) for provider, side in whole.items()}
     found = {}
     for where in {**billed, **traced}:
-        if where[1] not in providers:
+        if where[1] not in unbilled:
             continue
-        bill, trace = billed.get(where, Side()), traced.get(where, Side())
-        if bill.usd is None and bill.tokens is not None:
-            found[where] = Sums(bill, trace)  # it counts tokens only
-            continue
-        gap = _EXACT.subtract(bill.usd or _NOTHING, trace.usd or _NOTHING)
-        found[where] = Sums(bill, trace, max(gap, _NOTHING), max(_EXACT.minus(gap), _NOTHING))
+        sums = Sums(billed.get(where), traced.get(where), unbilled[where[1]])
+        if sums.billed.usd is not None or sums.billed.tokens is None:
+            gap = _EXACT.subtract(sums.billed.usd or _NOTHING, sums.traced.usd or _NOTHING)
+            sums = replace(sums, untraced=max(gap, _NOTHING), overcounted=max(_EXACT.minus(gap), _NOTHING))
+        found[where] = sums
     return found
 
 
+def _nothing_of(side: Side) -> Side:
+    """Nothing, of what is known: 0 dollars where there are dollars, 0 tokens where tokens are counted."""
+    return Side(None if side.usd is None else _NOTHING, None if side.tokens is None else 0)
+
+
 def is_outside(table: Table, tolerance: Decimal) -> bool:
-    """Whether untraced and overcounted together are more than a share of the bill."""
-    billed, untraced, overcounted = (
-        Decimal(str(table.total.get(name) or 0)) for name in ("billed_usd", "untraced_usd", "overcounted_usd")
+    """Whether untraced and overcounted together are more than a share of the bill.
+
+    Of a bill without dollars: whether its tokens are further from the traced ones than that share.
+    """
+    billed, untraced, overcounted, counted, traced = (
+        Decimal(str(table.total.get(name) or 0))
+        for name in ("billed_usd", "untraced_usd", "overcounted_usd", "billed_tokens", "traced_tokens")
     )
+    if table.total.get("billed_usd") is None:
+        return _EXACT.abs(_EXACT.subtract(counted, traced)) > _EXACT.multiply(counted, tolerance)
     return _EXACT.add(untraced, overcounted) > _EXACT.multiply(_EXACT.abs(billed), tolerance)
 
 
@@ -344,7 +383,14 @@ def _verdict(whole: Sums, limit: Decimal, first: date, last: date) -> Iterator[s
         state = "outside" if off > (whole.billed.usd or _NOTHING).copy_abs() * limit else "within"
         yield (
             f"${whole.untraced:,.2f} were billed and never seen, ${whole.overcounted:,.2f} seen and not billed: "
-            f"{state} the tolerance of {limit:.2%}."
+            f"{state} the tolerance of {shares.said(limit)}."
+        )
+    elif whole.bill is not None:
+        counted, traced = whole.billed.tokens or 0, whole.traced.tokens or 0
+        state = "outside" if abs(counted - traced) > counted * limit else "within"
+        yield (
+            "The bill counts tokens and has no dollars: none are called untraced or overcounted. "
+            f"{counted:,} tokens billed, {traced:,} traced: {state} the tolerance of {shares.said(limit)}."
         )
     if whole.traced.beyond:
         yield "Some applications send a sample of their traces: sampled_away_usd is about what that leaves untraced."

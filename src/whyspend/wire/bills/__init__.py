@@ -73,14 +73,17 @@ def _of_page(page: Mapping[str, Any], line: str) -> Iterator[Found]:
         place = f"{line}, bucket {number}"
         if not isinstance(bucket, Mapping) or not _are_records(bucket.get("results")):
             raise InputError(f"{place} is no record. {KNOWN}.")
-        if bucket.keys() >= focus.NEEDED:
-            yield focus.of_row(bucket, place)
-        elif openai.is_bucket(bucket):
-            yield openai.of_bucket(bucket, place)
-        elif anthropic.is_bucket(bucket):
-            yield anthropic.of_bucket(bucket, place)
-        else:
-            raise InputError(f"{place} has neither start_time nor starting_at. {KNOWN}.")
+        yield focus.of_row(bucket, place) if bucket.keys() >= focus.NEEDED else _of_bucket(bucket, place)
+
+
+def _of_bucket(bucket: Mapping[str, Any], line: str) -> Found:
+    """The day of a bucket and its lines."""
+    form = next((form for form in (openai, anthropic) if form.START in bucket), None)
+    if form is None:
+        raise InputError(f"{line} has neither start_time nor starting_at. {KNOWN}.")
+    day = lines.whole_day(bucket[form.START], bucket.get(form.END), line)
+    results = bucket.get("results") or ()
+    return day, [billed for result in results for billed in form.of_result(day, result, line)]
 
 
 def _are_records(results: object) -> bool:

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from whyspend.model import Billed
 from whyspend.wire.bills import lines
@@ -32,30 +31,24 @@ _COUNTED = {
 }
 
 
-def is_bucket(bucket: Mapping[str, Any]) -> bool:
-    """Whether a bucket of a page is one of Anthropic's."""
-    return "starting_at" in bucket
+START, END = "starting_at", "ending_at"
+"""What a bucket of a page calls the bounds of its day."""
 
 
-def of_bucket(bucket: Mapping[str, Any], line: str) -> tuple[date, list[Billed]]:
-    """The day of a bucket and its lines.
+def of_result(day: date, result: Row, line: str) -> Iterator[Billed]:
+    """Yield the lines of one result of a bucket.
 
     Raises:
         InputError: it cannot be read.
     """
-    day = lines.whole_day(bucket["starting_at"], bucket.get("ending_at"), line)
-    found: list[Billed] = []
-    for result in bucket.get("results") or ():
-        if "amount" in result:
-            usd = lines.money(result["amount"], result.get("currency"), line) * _CENTS
-            found.append(_cost(day, result, usd))
-        else:
-            found.extend(_usage(day, result, line))
-    return day, found
+    if "amount" in result:
+        yield _cost(day, result, lines.money(result["amount"], result.get("currency"), line) * _CENTS)
+    else:
+        yield from _usage(day, result, line)
 
 
 def of_row(row: Row, line: str) -> tuple[date, list[Billed]]:
-    """The same of a line of the console's CSV file."""
+    """The day and the line of a line of the console's CSV file."""
     day = lines.day_of(row["usage_date_utc"], line)
     return day, [_cost(day, row, lines.money(row["cost_usd"], "USD", line))]
 
@@ -81,13 +74,10 @@ def _model(name: str | None) -> str | None:
 
 def _usage(day: date, row: Row, line: str) -> Iterator[Billed]:
     model = _model(lines.text(row.get("model")))
-    for field, token_class in _COUNTED.items():
-        if count := lines.tokens(row.get(field), line):
-            yield Billed(day, PROVIDER, model, token_class, None, count)
     written = row.get("cache_creation")
-    if isinstance(written, Mapping):
-        counts = [
-            lines.tokens(count, line) or 0 for name, count in written.items() if name.endswith("_tokens")
-        ]
-        if sum(counts):
-            yield Billed(day, PROVIDER, model, CACHE_WRITE, None, sum(counts))
+    parts = written.items() if isinstance(written, Mapping) else ()
+    counts = {
+        **{token_class: lines.tokens(row.get(field), line) or 0 for field, token_class in _COUNTED.items()},
+        CACHE_WRITE: sum(lines.tokens(count, line) or 0 for name, count in parts if name.endswith("_tokens")),
+    }
+    return lines.counted(day, PROVIDER, model, counts)

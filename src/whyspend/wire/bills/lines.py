@@ -1,6 +1,6 @@
 """What the bills of all providers share: money, days and token counts as they are written there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
@@ -89,6 +89,13 @@ def whole_day(start: object, end: object, line: str) -> date:
     if end not in (None, "") and day_of(end, line) > first + timedelta(days=1):
         raise InputError(f"{line} spans more than a day. Export the bill by day (bucket_width 1d).")
     return first
+
+
+def counted(day: date, provider: str, model: str | None, counts: Mapping[str, int]) -> Iterator[Billed]:
+    """Yield a line without money for each token class that has tokens."""
+    for token_class, count in counts.items():
+        if count:
+            yield Billed(day, provider, model, token_class, None, count)
 
 
 def bill(lines: Iterable[Billed], days: Iterable[date], notes: Iterable[str] = ()) -> Bill:

@@ -12,7 +12,6 @@ Usage rows count tokens and have no money; there, input_tokens includes the cach
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
 
 from whyspend.errors import InputError
 from whyspend.model import Billed
@@ -31,36 +30,31 @@ COSTS_COLUMNS = frozenset({"start_time", "amount_value", "amount_currency"})
 USAGE_COLUMNS = frozenset({"start_time", "num_model_requests", "input_tokens"})
 
 
-def is_bucket(bucket: Mapping[str, Any]) -> bool:
-    """Whether a bucket of a page is one of OpenAI's."""
-    return "start_time" in bucket
+START, END = "start_time", "end_time"
+"""What a bucket of a page calls the bounds of its day."""
 
 
-def of_bucket(bucket: Mapping[str, Any], line: str) -> tuple[date, list[Billed]]:
-    """The day of a bucket and its lines.
+def of_result(day: date, result: Row, line: str) -> Iterator[Billed]:
+    """Yield the lines of one result of a bucket.
 
     Raises:
         InputError: it cannot be read.
     """
-    day = lines.whole_day(bucket["start_time"], bucket.get("end_time"), line)
-    found: list[Billed] = []
-    for result in bucket.get("results") or ():
-        amount = result.get("amount")
-        if isinstance(amount, Mapping):
-            flat = {**result, "amount_value": amount.get("value"), "amount_currency": amount.get("currency")}
-            found.append(_cost(day, flat, line))
-        elif amount is not None:
-            raise InputError(
-                f"{line} has '{lines.shown(amount)}' where a value and its currency must be. Export the bill again."
-            )
-        else:
-            found.extend(_usage(day, result, line))
-    return day, found
+    amount = result.get("amount")
+    if isinstance(amount, Mapping):
+        flat = {**result, "amount_value": amount.get("value"), "amount_currency": amount.get("currency")}
+        yield _cost(day, flat, line)
+    elif amount is not None:
+        raise InputError(
+            f"{line} has '{lines.shown(amount)}' where a value and its currency must be. Export the bill again."
+        )
+    else:
+        yield from _usage(day, result, line)
 
 
 def of_row(row: Row, line: str) -> tuple[date, list[Billed]]:
-    """The same of a line of a CSV file. A day without charges is a line without an amount."""
-    day = lines.whole_day(row["start_time"], row.get("end_time"), line)
+    """The day and the lines of a line of a CSV file. A day without charges is a line without an amount."""
+    day = lines.whole_day(row[START], row.get(END), line)
     if "amount_value" not in row:
         return day, list(_usage(day, row, line))
     return day, [_cost(day, row, line)] if lines.text(row["amount_value"]) else []
@@ -113,6 +107,4 @@ def _usage(day: date, row: Row, line: str) -> Iterator[Billed]:
         CACHE_WRITE: written,
         OUTPUT: lines.tokens(row.get("output_tokens"), line) or 0,
     }
-    for token_class, count in counts.items():
-        if count:
-            yield Billed(day, PROVIDER, model, token_class, None, count)
+    return lines.counted(day, PROVIDER, model, counts)

@@ -1,13 +1,15 @@
 """The nouns of whyspend and the protocols of its stages. Nouns only: no arithmetic, no input, no output."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, Struct
 from msgspec.structs import fields
+
+from whyspend.model.engine import Engine as Engine
 
 # How a field of Call is stored. Every type here is one that DuckDB, Spark, Polars and ClickHouse read alike:
 # no UUID, no unsigned, no nanoseconds, no HUGEINT.
@@ -205,9 +207,11 @@ class Batch:
     """Runs that were seen but had not ended; the next pull picks them up."""
     billed: "Bill | None" = None
     """What a provider charged, for sources that bring bills instead of calls."""
+    notes: Sequence[str] = ()
+    """What could not be read, and what to do about it: told when the pull is through."""
 
 
-Cell = str | int | bool | Decimal | date | datetime | tuple[Decimal | None, ...] | None
+Cell = str | int | bool | Decimal | date | datetime | tuple[Decimal | None, ...] | Mapping[str, str] | None
 """A value in a table. Money is a Decimal in USD; unknown is None, never 0."""
 
 
@@ -244,9 +248,15 @@ class TableColumn:
 
     name: str
     unit: str
-    """text, date, calls, requests, tokens, usd, share (a fraction of 1), ms, url, or series (one value a day)."""
+    """text, id (never cut), date, time, calls, requests, tokens, usd, share (a fraction of 1), ms, url, series (one
+    value a day), place (the line's number), sentence, segment (values by dimension) or number (of what, the row
+    says)."""
     derived: bool = False
     """Follows from other figures or another window: shown to people and in JSON, left out of the CSV contract."""
+    told: bool = False
+    """A sentence in another column says it: for machines, left out where people read."""
+    adds_up: bool = False
+    """Rounded for people together, so that what they read adds up to the total that they read."""
 
 
 @dataclass(frozen=True)
@@ -278,94 +288,14 @@ class Table:
     columns: tuple[TableColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     total: Mapping[str, Cell]
-    """By column name; columns that cannot be added up are absent."""
+    """By column name; columns that cannot be added up are absent. Figures of no column: for JSON only."""
     trust: Trust
     notes: tuple[str, ...] = ()
     """What a reader must know to read the figures right, and what to do next."""
-
-
-class Engine(Protocol):
-    """Who answers the SQL, and the few words in which engines differ."""
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement and return all its rows; DECIMALs as Decimal."""
-        ...
-
-    def columns(self, sql: str) -> list[tuple[str, str]]:
-        """The names and types of the columns that a SELECT would yield."""
-        ...
-
-    def keep(self, name: str, select: str) -> None:
-        """Hold the rows of a SELECT under a name, until `forget`."""
-        ...
-
-    def add(self, name: str, select: str) -> None:
-        """Append the rows of a SELECT to those that were kept."""
-        ...
-
-    def forget(self, name: str) -> None:
-        """Let go of rows that were kept."""
-        ...
-
-    def offer(self, name: str, table: object) -> None:
-        """Make an Arrow table (anything with `__arrow_c_stream__`) readable under a name, until `withdraw`."""
-        ...
-
-    def withdraw(self, name: str) -> None:
-        """Forget a table that was offered."""
-        ...
-
-    def write_parquet(self, select: str, path: str) -> None:
-        """Write the rows of a SELECT, in its order, as one Parquet file, and fsync it."""
-        ...
-
-    def column_bytes(self, paths: list[str]) -> list[tuple[str, int]]:
-        """Compressed bytes of each column over Parquet files, largest first."""
-        ...
-
-    def scan(self, paths: list[str]) -> str:
-        """SQL that reads Parquet files of one schema, with their `day=` folder as column `day`."""
-        ...
-
-    def literal(self, text: str) -> str:
-        """A text, however hostile, as an SQL literal."""
-        ...
-
-    def identifier(self, name: str) -> str:
-        """A name, however hostile, as an SQL identifier."""
-        ...
-
-    def json_text(self, column: str, key: str) -> str:
-        """The scalar under a top-level key of a JSON text, as text; NULL where it is absent."""
-        ...
-
-    def matches(self, expression: str, pattern: str) -> str:
-        """Whether a text holds a match of a regular expression."""
-        ...
-
-    def contains(self, column: str, value: str) -> str:
-        """Whether a list column holds a text; false for NULL."""
-        ...
-
-    def any_item(self, items: str, condition: Callable[[str], str]) -> str:
-        """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""
-        ...
-
-    def place(self, column: str, texts: Sequence[str]) -> str:
-        """The place, from 1, of a column's text in a list of texts; NULL where it is not in it."""
-        ...
-
-    def micros(self, column: str) -> str:
-        """Microseconds since the epoch, UTC, of a timestamp."""
-        ...
-
-    def day_number(self, column: str) -> str:
-        """Days since 1970-01-01 of a date."""
-        ...
-
-    def quantile(self, expression: str, share: str) -> str:
-        """The value that a share of the rows do not exceed: one that really occurs, never an interpolation."""
-        ...
+    headline: str = ""
+    """The answer in one or two sentences, a line each; empty: the rows are the answer."""
+    details: Mapping[str, Sequence[Mapping[str, Cell]]] = field(default_factory=dict)
+    """More rows by name, for JSON only, where the name stands beside `rows` and `total` and must be another."""
 
 
 class Source(Protocol):

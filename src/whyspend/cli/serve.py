@@ -1,0 +1,84 @@
+"""`whyspend serve`."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from whyspend.cli.common import place_options, workspace
+from whyspend.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from whyspend.collector import Collector
+
+PORT = 8321
+
+ENVIRONMENT = """\
+whyspend collects on {address}, into {ledger}. Only usage is stored, never a prompt or an answer. Ctrl-C ends it.
+
+To send traces here alone:
+  export LANGSMITH_TRACING=true
+  export LANGSMITH_ENDPOINT={address}
+  export LANGSMITH_API_KEY={key}
+
+To send them to LangSmith and here, with LANGSMITH_ENDPOINT not set (langsmith 0.4 or later):
+  export LANGSMITH_TRACING=true
+  export LANGSMITH_RUNS_ENDPOINTS='{{"https://api.smith.langchain.com":"YOUR_LANGSMITH_KEY","{address}":"{key}"}}'
+"""
+
+
+@click.command("serve")
+@click.option(
+    "--bind", default="127.0.0.1", show_default=True, help="The address; others than this need a key."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="0 takes a free one."
+)
+@click.option("--api-key", default="", help="env:NAME: the variable that holds what senders must give.")
+@place_options
+def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str | None) -> None:
+    """Collect what the LangSmith SDK traces, on this machine and without an account.
+
+    Prints the environment variables that send traces here. What is received is on the disk before it is
+    acknowledged, and in every report about a second later. Needs: pip install 'whyspend[serve]'.
+    """
+    for package in ("starlette", "uvicorn", "zstandard"):
+        if find_spec(package) is None:
+            raise MissingExtraError(
+                f"whyspend serve needs the package {package}. Install it with: pip install 'whyspend[serve]'."
+            )
+    from whyspend.collector import serve
+
+    place = workspace(config, ledger)
+    key = place.config.collector_key(api_key)
+
+    def started(address: str) -> None:
+        shown = "YOUR_COLLECTOR_KEY" if key else "local"
+        click.echo(ENVIRONMENT.format(address=address, ledger=place.config.ledger, key=shown), err=True)
+
+    serve(place, bind, port, key, started=started, say=_say, look=_Live().look)
+
+
+def _say(sentence: str) -> None:
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    click.echo(f"{start}whyspend: {sentence}", err=True)
+
+
+class _Live:
+    """One line on a terminal that says what was collected; nothing where stderr is none."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def look(self, collector: "Collector") -> None:
+        """Show what there is now."""
+        if not sys.stderr.isatty():
+            return
+        counts = collector.publisher.counts
+        untagged = f", {counts.untagged / counts.calls:.0%} without an owner" if counts.calls else ""
+        line = f"{counts.calls:,} calls published{untagged}, {collector.traces.open:,} runs go on"
+        if line != self._shown:
+            self._shown = line
+            click.echo(f"\r\x1b[K{line}", err=True, nl=False)

@@ -1,0 +1,69 @@
+"""Who may speak to the collector: whoever has the key; without one, programs of this machine, but no web page.
+
+A page in a browser can send requests to 127.0.0.1 too. It cannot hide where it comes from: browsers send `Origin`
+with every POST, and `Sec-Fetch-Site` with every request (https://www.w3.org/TR/fetch-metadata/). And a name of the
+page's own that suddenly resolves to 127.0.0.1 (DNS rebinding) still stands in `Host`.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The rules of one collector."""
+
+    key: str = field(repr=False)
+    """What callers must send as `x-api-key`, or as a bearer token; "" demands none."""
+    is_local: bool
+    """It is bound to this machine alone, so whoever means it calls it by a name of this machine."""
+
+    def refusal(self, headers: Mapping[str, str]) -> tuple[int, str] | None:
+        """Say why a request is refused: a status and a sentence; None lets it in. Header names in lower case."""
+        host = headers.get("host", "")
+        if self.is_local and _name(host) not in _LOCAL_NAMES:
+            return 403, "This address is for this machine: call it 127.0.0.1 or localhost."
+        if _is_of_another_site(headers, host):
+            return 403, "Requests from web pages are refused."
+        if self.key and not self._has_key(headers):
+            return (
+                401,
+                "The API key is missing or wrong. Send it as x-api-key: the SDK does with LANGSMITH_API_KEY.",
+            )
+        return None
+
+    def _has_key(self, headers: Mapping[str, str]) -> bool:
+        given = headers.get("x-api-key", "")
+        bearer = headers.get("authorization", "")
+        if not given and bearer[:7].lower() == "bearer ":
+            given = bearer[7:].strip()
+        return hmac.compare_digest(given.encode(), self.key.encode())
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach what is bound to an address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_of_another_site(headers: Mapping[str, str], host: str) -> bool:
+    if headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+
+
+def _name(host: str) -> str:
+    """A Host header without its port, in lower case."""
+    name, _, port = host.lower().rpartition(":")
+    return name if name and port.isdigit() else host.lower()

@@ -1,0 +1,152 @@
+"""Traces that changed become calls in the ledger, about every second, by the same way as those of a pull."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from whyspend.collector.records import Heard
+from whyspend.collector.spool import Spool
+from whyspend.collector.traces import Changed, Traces
+from whyspend.errors import WhyspendError
+from whyspend.ledger import Writer
+from whyspend.model import Batch, Call
+from whyspend.wire.ingest import calls_of, dropped_of
+
+EVERY_SECONDS = 1.0
+"""How long news gather before they are published; so the ledger has them within two seconds."""
+
+REST = 3
+"""After a publication that took s seconds of the processor, the next one waits at least so many times s: it writes
+the day's file again, and where that is large, publishing must leave room for those who send."""
+
+EVENTS_AT_ONCE = 50_000
+"""Events, and runs of their traces, that one publication is made of, about."""
+
+TURN_BYTES = 64 << 20
+"""How long the spool's files may grow before a state takes their place."""
+
+AGAIN_SECONDS = 60.0
+"""A ledger that cannot be written is tried again as usual, and spoken of once in so many seconds."""
+
+
+@dataclass
+class Counts:
+    """What was published since the start."""
+
+    calls: int = 0
+    """Handed to the ledger; a call that changed counts again."""
+    untagged: int = 0
+    """Of those, the ones that say themselves, or whose ancestors say, nothing of the first dimension."""
+    publications: int = 0
+    slowest: float = 0.0
+    """Seconds of the processor that a publication took."""
+
+
+@dataclass
+class Publisher:
+    """Publishes until it is stopped."""
+
+    traces: Traces
+    spool: Spool[Heard]
+    writer: Callable[[], Writer]
+    """Opens the ledger; called by the thread that publishes."""
+    published: Callable[[], None]
+    """Called after calls were published."""
+    say: Callable[[str], None]
+    source: str
+    dimensions: tuple[str, ...]
+    counts: Counts = field(default_factory=Counts)
+    crashed: BaseException | None = None
+    """What ended the thread, where it should not have ended."""
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _said: float = float("-inf")
+    _opened: Writer | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish what is known, and end."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it still publishes."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            pause = EVERY_SECONDS
+            while not self._stopping.wait(pause):
+                pause = self._publish_some()
+            while self._publish_some() == 0:
+                pass
+            self._turn()
+        except BaseException as error:  # the front end ends, and says so
+            self.crashed = error
+
+    def _publish_some(self) -> float:
+        """Publish what changed; returns how many seconds to wait with the next, 0 where more waits already."""
+        began = time.thread_time()
+        now = int(time.time())
+        taken, is_more = self.traces.take(now, EVENTS_AT_ONCE)
+        if taken and not self._publish(taken):
+            self.traces.again(taken)
+            return EVERY_SECONDS
+        self.traces.forget(now)
+        if self.spool.written > TURN_BYTES:
+            self._turn()
+        took = time.thread_time() - began
+        self.counts.slowest = max(took, self.counts.slowest)
+        return 0 if is_more else max(EVERY_SECONDS, REST * took)
+
+    def _publish(self, taken: list[Changed]) -> bool:
+        """Publish the calls of some traces whole; tells whether that went through."""
+        calls = list(self._calls(taken))
+        dropped = [
+            run
+            for changed in taken
+            if len(changed.runs) > 1  # a run alone is around no other
+            for run in dropped_of(changed.runs, closed=changed.closed)
+        ]
+        if not calls and not dropped:
+            return True
+        try:
+            writer = self._opened = self._opened or self.writer()
+            writer.add(Batch(calls=calls, dropped=dropped))
+            writer.commit()
+            self.published()
+        except WhyspendError as error:
+            self._opened = None  # what was added to it would be added again
+            self._complain(
+                f"{error} What was received is safe in the spool, and is published when that is mended."
+            )
+            return False
+        self.counts.publications += 1
+        self.counts.calls += len(calls)
+        self.counts.untagged += sum(not call.dimensions[0] for call in calls)
+        return True
+
+    def _calls(self, taken: list[Changed]) -> Iterator[Call]:
+        for changed in taken:
+            yield from calls_of(
+                changed.runs, source=self.source, dimensions=self.dimensions, closed=changed.closed
+            )
+
+    def _turn(self) -> None:
+        """Let a state take the place of the spool's files."""
+        try:
+            self.spool.turn(self.traces.held)
+        except OSError as error:
+            self._complain(f"The spool cannot be made smaller: {error.strerror}. Check its disk.")
+
+    def _complain(self, sentence: str) -> None:
+        if time.monotonic() - self._said >= AGAIN_SECONDS:
+            self._said = time.monotonic()
+            self.say(sentence)

@@ -1,0 +1,162 @@
+"""A call that several spans tell of is counted once, and takes its owner from what is above it."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.wire.otlp_payloads import (
+    DIMENSIONS,
+    Json,
+    calls_of,
+    llm,
+    numbers,
+    records_of,
+    request,
+    settled,
+    span,
+)
+
+EMBEDDING = {"gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 8}
+
+
+def answered(number: int, response: str, parent: int | None = None, **said: Any) -> Json:
+    attributes = {"gen_ai.response.id": response} | said.pop("attributes", {})
+    return llm(number, parent, attributes=attributes, **said)
+
+
+def test_of_an_outer_and_an_inner_call_the_inner_counts() -> None:
+    assert numbers(settled(llm(1), span(2, 1), llm(3, 2))) == ([3], [1])
+
+
+def test_an_outer_call_around_several_does_not_add_their_sum() -> None:
+    found = settled(llm(1, tokens=(300, 60)), llm(2, 1), llm(3, 1), llm(4, 1))
+    assert numbers(found) == ([2, 3, 4], [1])
+
+
+def test_an_outer_call_counts_where_the_inner_one_was_told_no_tokens() -> None:
+    assert numbers(settled(llm(1), llm(2, 1, tokens=None))) == ([1], [2])
+
+
+def test_of_calls_without_tokens_the_innermost_counts() -> None:
+    assert numbers(settled(llm(1, tokens=None), llm(2, 1, tokens=None))) == ([2], [1])
+
+
+def test_a_failed_try_counts_beside_the_one_that_answered() -> None:
+    found = settled(llm(1), llm(2, 1, tokens=None, status={"code": 2}), llm(3, 1))
+    assert numbers(found) == ([2, 3], [1])
+
+
+def test_an_embedding_within_a_call_is_another_call() -> None:
+    assert numbers(settled(llm(1), span(2, 1, attributes=EMBEDDING))) == ([1, 2], [])
+
+
+@pytest.mark.parametrize("kind", ["invoke_agent", "invoke_workflow", "agent_step", "create_agent"])
+def test_the_sum_of_an_agent_is_no_call_even_without_the_calls_below_it(kind: str) -> None:
+    agent = llm(1, attributes={"gen_ai.operation.name": kind})
+    assert numbers(settled(agent)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"openinference.span.kind": "CHAIN"},
+        {"openinference.span.kind": "AGENT"},
+        {"traceloop.span.kind": "workflow"},
+        {"langsmith.span.kind": "chain"},
+        {"langfuse.observation.type": "span"},
+        {"ai.operationId": "ai.generateText"},
+        {"ai.operationId": "ai.generateObject"},
+        {"agent_name": "helper"},
+    ],
+)
+def test_a_sum_is_known_by_what_each_convention_calls_it(said: Json) -> None:
+    counts = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20}
+    assert numbers(settled(span(1, attributes=counts | said))) == ([], [])
+
+
+def test_one_response_told_by_two_instrumentations_side_by_side_is_one_call() -> None:
+    found = settled(span(1), answered(2, "r", 1), answered(3, "r", 1, start_ms=10, ms=900))
+    assert [len(some) for some in found] == [1, 1]
+
+
+def test_of_two_that_tell_of_one_response_the_one_with_more_detail_counts() -> None:
+    detailed = answered(3, "r", 1, start_ms=5, attributes={"gen_ai.usage.cache_read.input_tokens": 50})
+    assert numbers(settled(span(1), answered(2, "r", 1), detailed)) == ([3], [2])
+    assert numbers(settled(span(1), answered(2, "r", 1, tokens=None), answered(3, "r", 1))) == ([3], [2])
+
+
+def test_a_server_that_uses_its_ids_again_answers_several_calls() -> None:
+    found = settled(span(1), answered(2, "chatcmpl-1", 1), answered(3, "chatcmpl-1", 1, start_ms=2000))
+    assert numbers(found) == ([2, 3], [])
+
+
+def test_a_span_that_came_twice_is_one() -> None:
+    assert numbers(settled(llm(1), llm(1), llm(1))) == ([1], [])
+
+
+def test_of_two_versions_of_a_span_the_one_with_counts_stands() -> None:
+    for spans in ([llm(1, tokens=None), llm(1)], [llm(1), llm(1, tokens=None)]):
+        (record,) = settled(*spans).calls
+        assert record.call is not None and record.call.input_tokens == 100
+
+
+def test_parents_in_a_circle_end() -> None:
+    settled(llm(1, 2), llm(2, 1), span(3, 3))
+
+
+def test_a_call_takes_the_tags_of_the_nearest_span_above_that_has_them() -> None:
+    found = settled(
+        span(1, attributes={"feature": "root", "env": "prod", "user_tier": "pro"}),
+        span(2, 1, attributes={"feature": "near"}),
+        llm(3, 2, attributes={"user_tier": "free"}),
+    )
+    (record,) = found.calls
+    assert record.call is not None
+    assert record.call.dimensions == ("near", "prod", "free")
+    assert record.call.attributed == ("ancestor", "root", "call")
+
+
+def test_a_tag_above_beats_the_process_s_own() -> None:
+    found = settled(
+        span(1, attributes={"env": "test"}), llm(2, 1), resource={"deployment.environment.name": "prod"}
+    )
+    (record,) = found.calls
+    assert record.call is not None
+    assert (record.call.dimensions[1], record.call.attributed[1]) == ("test", "root")
+
+
+def test_a_trace_whose_root_is_elsewhere_still_has_its_spans_above() -> None:
+    found = settled(span(2, 9, name="handler", attributes={"feature": "x"}), llm(3, 2))
+    (record,) = found.calls
+    assert record.call is not None
+    assert (record.call.attributed[0], record.call.root_name) == ("ancestor", None)
+    assert record.call.call_site == "handler / chat"
+
+
+def test_ids_are_hex_or_base64() -> None:
+    plain = calls_of(records_of(request(llm(1, 2))))[0]
+    coded = llm(1, 2) | {
+        "traceId": "W47/95gDgQPSabYzgT/GDA==",
+        "spanId": "AAAAAAAAAAE=",
+        "parentSpanId": "AAAAAAAAAAI=",
+    }
+    assert calls_of(records_of(request(coded)))[0] == plain
+    upper = llm(1, 2) | {"traceId": plain.trace_id.upper()}
+    assert calls_of(records_of(request(upper)))[0] == plain
+    assert plain.call_id == f"{plain.trace_id}-0000000000000001"
+    assert plain.parent_id == f"{plain.trace_id}-0000000000000002"
+
+
+def test_a_list_of_requests_and_numbers_for_64_bit_integers_are_read() -> None:
+    said = llm(1, attributes={"gen_ai.usage.input_tokens": {"intValue": 7}})
+    said["startTimeUnixNano"] = int(said["startTimeUnixNano"])
+    body = b"[" + request(said) + b"," + request(span(2)) + b"]"
+    (call,) = calls_of(records_of(body))
+    assert call.input_tokens == 7
+    assert len(records_of(body, DIMENSIONS)) == 2
+
+
+def test_logs_and_metrics_have_no_spans() -> None:
+    for body in (b"{}", b'{"resourceLogs":[{}]}', b'{"resourceMetrics":[]}', b'{"resourceSpans":null}'):
+        assert records_of(body) == []
+    assert json.loads(request(span(1)))["resourceSpans"]
