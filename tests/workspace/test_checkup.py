@@ -55,4 +55,7 @@ def test_an_old_ledger_is_a_problem_and_a_fresh_one_is_not(engine: DuckDB, tmp_p
     assert [finding.level for finding in fresh] == ["ok"]
     old = found(engine, tmp_path / "b", tagged("x"), "ledger")
     assert [finding.level for finding in old] == ["ok", "problem"]
-    assert "Pull daily: LangSmith keeps base traces for 14 days only." in old[1].next_step
+    assert (
+        "Pull daily, before the source forgets: LangSmith keeps base traces for 14 days only."
+        in old[1].next_step
+    )
