@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import zstandard
@@ -65,16 +66,16 @@ async def whole(stream: AsyncIterator[bytes], declared: str, room: Room) -> byte
         raise too_long()
     pieces: list[bytes] = []
     length = 0
-    try:
+    with ExitStack() as undone:
+        # Whatever ends it early, a client that goes away among it: the room must not stay taken.
+        undone.callback(lambda: room.give_back(length))
         async for piece in stream:
             if length + len(piece) > BODY_BYTES:
                 raise too_long()
             room.take(len(piece))
             length += len(piece)
             pieces.append(piece)
-    except BaseException:
-        room.give_back(length)
-        raise
+        undone.pop_all()
     return b"".join(pieces)
 
 

@@ -26,7 +26,7 @@ from whyspend.model import USAGE_COLUMNS, Engine
 from whyspend.pricing.book import FAR_FUTURE, FAR_PAST, Book, Rate
 from whyspend.pricing.discounts import Discount, concerns, condition_of, factor
 from whyspend.pricing.slots import DAY as DAY
-from whyspend.pricing.slots import LATENCY, Phase, Slot, alone, own, shared, slot_sql, slots
+from whyspend.pricing.slots import LATENCY, Own, Phase, Shared, Slot, alone, own, shared, slot_sql, slots
 
 REPORTED = "(reported)"
 """The price key of calls that carry their own cost and are priced by it (see ledger.flags)."""
@@ -221,15 +221,28 @@ def plan(
     rows = [
         row for key, each in phases.items() for row in _rows(key, each, slots(owned[key], common, span.start))
     ]
+    return assembled(rows, owned, common, span, basis, engine, dimensions or {})
+
+
+def assembled(
+    rows: Sequence[Priced],
+    owned: Mapping[str, Own],
+    common: Shared,
+    span: Span,
+    basis: Basis,
+    engine: Engine,
+    dimensions: Mapping[str, str],
+) -> Plan:
+    """The plan of a span of calls, from the rows of its price keys and what tells their slots apart."""
     apart = alone(owned)
     place = engine.place("price_key", apart) if apart else "NULL"
-    used = frozenset().union(*(use.quantities for use in span.uses.values()))
+    used: frozenset[str] = frozenset().union(*(use.quantities for use in span.uses.values()))
     timed = any(row.rates and LATENCY in row.rates for row in rows)
     return Plan(
         rows=(*rows, *(Priced(REPORTED, number, None, "") for number in range(common.size))),
-        slot=slot_sql(owned, common, place, engine, dimensions or {}),
+        slot=slot_sql(owned, common, place, engine, dimensions),
         place=place,
-        slot_by_place=slot_sql(owned, common, PLACE, engine, dimensions or {}),
+        slot_by_place=slot_sql(owned, common, PLACE, engine, dimensions),
         buckets=(*(name for name in USAGE_COLUMNS if name in used), *((LATENCY,) if timed else ())),
         no_usage=span.no_usage,
         per_call=any(row.rates and CALLS in row.rates for row in rows),
@@ -294,13 +307,18 @@ def _says(phase: Phase) -> object:
 def _rows(key: str, phases: Sequence[Phase], numbered: Iterable[tuple[int, Slot]]) -> Iterator[Priced]:
     made: dict[object, Priced] = {}
     for number, slot in numbered:
-        phase = next((each for each in reversed(phases) if each.start <= slot.moment), phases[-1])
+        phase = phase_of(slot, phases)
         # Many slots are of one phase: the days of other price keys part them.
         same = (phase.start, slot.minute, slot.weekday, slot.prompt, slot.lacking, slot.conditions)
         if same not in made:
             made[same] = row_of(key, number, slot, phase)
         row = made[same]
         yield Priced(key, number, row.rates, row.reason, row.factor, row.by_count)
+
+
+def phase_of(slot: Slot, phases: Sequence[Phase]) -> Phase:
+    """What holds for the calls of a slot."""
+    return next((each for each in reversed(phases) if each.start <= slot.moment), phases[-1])
 
 
 def row_of(key: str, number: int, slot: Slot, phase: Phase) -> Priced:

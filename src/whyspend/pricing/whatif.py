@@ -9,7 +9,7 @@ any of them. So calls are added up once, and each way multiplies the same sums:
 A way may count tokens differently: with 1.3 tokens for each of the ledger's, a prompt of 153,847 has 200,001.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -22,7 +22,6 @@ from whyspend.pricing.names import standard_context
 from whyspend.pricing.plan import (
     CALLS,
     DAY,
-    PLACE,
     REPORTED,
     WHOLE,
     Basis,
@@ -31,11 +30,13 @@ from whyspend.pricing.plan import (
     Prices,
     Span,
     Use,
+    assembled,
+    phase_of,
     phases_of,
     row_of,
     split,
 )
-from whyspend.pricing.slots import LATENCY, Own, Phase, Shared, Slot, alone, own, slot_sql, slots
+from whyspend.pricing.slots import LATENCY, Own, Phase, Shared, Slot, own, slots
 
 BATCH = "processing=batch"
 
@@ -112,7 +113,7 @@ def ways(
         for row in _rows(each, found[key][0], phases[key, found[key][0]])
     ]
     rates = [cell.rates for each in phases.values() for phase in each for cell in phase.cells]
-    made = _plan(rows, owned, common, span, basis, engine, dimensions)
+    made = assembled(rows, owned, common, span, basis, engine, dimensions)
     return Ways(made, any(LATENCY in each for each in rates), numbered, phases, {})
 
 
@@ -218,7 +219,7 @@ def _rows(numbered: Mapping[int, Slot], way: Way, phases: Sequence[Phase]) -> It
     for number, slot in numbered.items():
         # Many slots are of one phase: the days of other price keys part them.
         same = (
-            _phase(slot, phases).start, slot.minute, slot.weekday, slot.prompt, slot.lacking, slot.conditions
+            phase_of(slot, phases).start, slot.minute, slot.weekday, slot.prompt, slot.lacking, slot.conditions
         )  # fmt: skip
         if same not in made:
             made[same] = _priced(slot, number, way, phases)
@@ -229,36 +230,4 @@ def _rows(numbered: Mapping[int, Slot], way: Way, phases: Sequence[Phase]) -> It
 def _priced(slot: Slot, number: int, way: Way, phases: Sequence[Phase]) -> Priced:
     if way.scale != 1:
         slot = msgspec.structs.replace(slot, prompt=ceil(slot.prompt * way.scale))
-    return row_of(way.price_key, number, slot, _phase(slot, phases))
-
-
-def _phase(slot: Slot, phases: Sequence[Phase]) -> Phase:
-    return next((each for each in reversed(phases) if each.start <= slot.moment), phases[-1])
-
-
-def _plan(
-    rows: Sequence[Priced],
-    owned: Mapping[str, Own],
-    common: Shared,
-    span: Span,
-    basis: Basis,
-    engine: Engine,
-    dimensions: Mapping[str, str],
-) -> Plan:
-    apart = alone(owned)
-    place = engine.place("price_key", apart) if apart else "NULL"
-    used: Iterable[str] = frozenset().union(*(use.quantities for use in span.uses.values()))
-    timed = any(row.rates and LATENCY in row.rates for row in rows)
-    return Plan(
-        rows=(*rows, *(Priced(REPORTED, number, None, "") for number in range(common.size))),
-        slot=slot_sql(owned, common, place, engine, dimensions),
-        place=place,
-        slot_by_place=slot_sql(owned, common, PLACE, engine, dimensions),
-        buckets=(*(name for name in USAGE_COLUMNS if name in used), *((LATENCY,) if timed else ())),
-        no_usage=span.no_usage,
-        per_call=any(row.rates and CALLS in row.rates for row in rows),
-        basis=basis,
-        reported=REPORTED in span.uses,
-        discounted=any(row.factor != WHOLE for row in rows),
-        tiers=len(common.tiers) + 1,
-    )
+    return row_of(way.price_key, number, slot, phase_of(slot, phases))

@@ -33,6 +33,7 @@ from whyspend.wire._tags import (
     short,
     site,
 )
+from whyspend.wire._terms import USUAL_TERMS, price_context
 from whyspend.wire._usage import Usage, put_reported, put_usage
 
 __all__ = [
@@ -61,17 +62,6 @@ __all__ = [
 ]
 
 _MODEL_KINDS = ("llm", "embedding")
-USUAL_TERMS = (
-    "default",
-    "standard",
-    "auto",
-    "on_demand",
-    "standard_only",
-    "global",
-    "not_available",
-    "normal",
-)
-"""Tiers, speeds and places of the plain list price: they say nothing about the price (see price_context)."""
 
 
 def is_pending(run: Run) -> bool:
@@ -261,18 +251,7 @@ def _price_context(tier: str, run: Run, found: Plan) -> str:
         said[key] = said.get(key) or run.metadata[key]
     if tier:
         said["service_tier"] = tier
-    terms = {key: text for key, value in said.items() if (text := _term(value))}
-    if terms.get("service_tier") == "batch":
-        del terms["service_tier"]
-        terms["processing"] = "batch"
-    return ";".join(f"{key}={terms[key]}" for key in sorted(terms))
-
-
-def _term(value: object) -> str:
-    """Give a price term in lower case; empty for the usual terms and for what cannot be one."""
-    text = value.lower() if isinstance(value, str) else ""
-    fits = len(text) <= 32 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-    return text if fits and text not in USUAL_TERMS else ""
+    return price_context(said)
 
 
 def outer_runs(runs: Iterable[Run], rows: Rows = NO_ROWS) -> set[str]:

@@ -24,7 +24,7 @@ from whyspend.wire._tags import (
     site,
     tag_text,
 )
-from whyspend.wire.langsmith import USUAL_TERMS
+from whyspend.wire._terms import price_context
 from whyspend.wire.otlp import names
 from whyspend.wire.otlp.decode import Span, Value
 from whyspend.wire.otlp.kinds import kind_of
@@ -254,15 +254,4 @@ def _price_context(attributes: Mapping[str, Value], metadata: Mapping[str, Value
     """Write the terms at which the call was served: what the response says, else what a person wrote."""
     said: dict[str, Any] = {key: metadata.get(key) for key in CONTEXT_KEYS}
     said["service_tier"] = tier or first(attributes, names.TIER) or said["service_tier"]
-    terms = {key: text for key, value in said.items() if (text := _term(value))}
-    if terms.get("service_tier") == "batch":
-        del terms["service_tier"]
-        terms["processing"] = "batch"
-    return ";".join(f"{key}={terms[key]}" for key in sorted(terms))
-
-
-def _term(value: object) -> str:
-    """A price term in lower case; empty for the usual terms and for what cannot be one."""
-    text = value.lower() if isinstance(value, str) else ""
-    fits = len(text) <= 32 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-    return text if fits and text not in USUAL_TERMS else ""
+    return price_context(said)
