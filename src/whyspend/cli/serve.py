@@ -49,16 +49,24 @@ def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str
             raise MissingExtraError(
                 f"whyspend serve needs the package {package}. Install it with: pip install 'whyspend[serve]'."
             )
-    from whyspend.collector import serve
+    from whyspend.collector import collecting, endpoints
+    from whyspend.serving import Answers, Guard, application, serve
 
     place = workspace(config, ledger)
     key = place.config.collector_key(api_key)
+    guard, answers = Guard.of(bind, key), Answers()
+    settings = place.config.collector
 
     def started(address: str) -> None:
         shown = "YOUR_COLLECTOR_KEY" if key else "local"
         click.echo(ENVIRONMENT.format(address=address, ledger=place.config.ledger, key=shown), err=True)
 
-    serve(place, bind, port, key, started=started, say=_say, look=_Live().look)
+    with collecting(place, settings.source, settings.close_after_s, _say) as collector:
+        live = _Live(collector)
+        app = application(endpoints(collector, answers), guard, answers)
+        serve(app, bind, port, started=started, look=live.look)
+        _say("Stopping: what was received is published first.")
+    collector.still_well()
 
 
 def _say(sentence: str) -> None:
@@ -67,18 +75,20 @@ def _say(sentence: str) -> None:
 
 
 class _Live:
-    """One line on a terminal that says what was collected; nothing where stderr is none."""
+    """Every second: whether the collector is well, and one line on a terminal that says what was collected."""
 
-    def __init__(self) -> None:
+    def __init__(self, collector: "Collector") -> None:
+        self._collector = collector
         self._shown = ""
 
-    def look(self, collector: "Collector") -> None:
-        """Show what there is now."""
+    def look(self) -> None:
+        """Show what there is now; nothing where stderr is no terminal."""
+        self._collector.still_well()
         if not sys.stderr.isatty():
             return
-        counts = collector.publisher.counts
+        counts = self._collector.publisher.counts
         untagged = f", {counts.untagged / counts.calls:.0%} without an owner" if counts.calls else ""
-        line = f"{counts.calls:,} calls published{untagged}, {collector.traces.open:,} runs go on"
+        line = f"{counts.calls:,} calls published{untagged}, {self._collector.traces.open:,} runs go on"
         if line != self._shown:
             self._shown = line
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)

@@ -1,12 +1,20 @@
-"""The collector: what LangSmith's SDKs trace, taken in on this machine, and in the ledger a second later.
+"""The collector: what is traced, taken in on this machine, and in the ledger a second later.
 
 A request goes this way:
-guard (who may speak) -> bodies (limits, unpacking) -> wire.ingest (events without any text) -> spool (fsync) -> 202,
+serving (who may speak, limits, unpacking) -> wire.ingest (events without any text) -> spool (fsync) -> 202,
 and from there: traces (merged, in memory) -> publishing (calls, through the ledger's writer). After a crash the
 spool is read again; the ledger takes a call that it has already, so each is there once.
 """
 
-from whyspend.collector.collecting import Collector
-from whyspend.collector.serving import serve
+from whyspend.collector.collecting import Collector, collecting
+from whyspend.collector.intake import Intake
+from whyspend.collector.state import State
+from whyspend.collector.writing import Writing
+from whyspend.serving import Answers, Endpoint
 
-__all__ = ["Collector", "serve"]
+__all__ = ["Collector", "collecting", "endpoints"]
+
+
+def endpoints(collector: Collector, answers: Answers) -> list[Endpoint]:
+    """All that a collector answers."""
+    return [*Writing(collector, Intake()).endpoints(), *State(collector, answers).endpoints()]

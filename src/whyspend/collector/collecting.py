@@ -63,6 +63,12 @@ class Collector:
         """
         return self._append(Heard(int(time.time()), projects={project_id: name}))
 
+    def still_well(self) -> None:
+        """End the program where one of its threads ended that never should."""
+        for crashed in (self.spool.crashed, self.publisher.crashed):
+            if crashed:
+                raise crashed
+
     def _append(self, heard: Heard) -> "Future[None]":
         done = self.spool.append(records.packed(heard), heard)
         self.accepted += len(heard.events)

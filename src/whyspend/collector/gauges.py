@@ -3,32 +3,9 @@
 Names as https://prometheus.io/docs/practices/naming has them. The only label is the class of an answer's status.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
-
-from starlette.types import Message, Send
-
 from whyspend.collector import spool
 from whyspend.collector.collecting import Collector
-
-_CLASSES = ("2xx", "4xx", "5xx")
-
-
-@dataclass
-class Answers:
-    """How many requests were answered, by class of status."""
-
-    by_class: Counter[str] = field(default_factory=Counter)
-
-    def counting(self, send: Send) -> Send:
-        """A `send` that counts."""
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self.by_class[f"{message['status'] // 100}xx"] += 1
-            await send(message)
-
-        return counted
+from whyspend.serving.answers import CLASSES, Answers
 
 
 def page(collector: Collector, answers: Answers) -> str:
@@ -42,7 +19,7 @@ def page(collector: Collector, answers: Answers) -> str:
             lines.extend(head)
         lines.append(f"{name}{label} {value}")
 
-    for name in _CLASSES:
+    for name in CLASSES:
         label = f'{{status="{name}"}}'
         put("whyspend_requests_total", "counter", "Requests answered.", answers.by_class[name], label)
     put("whyspend_events_total", "counter", "Starts and ends of runs, stored durably.", collector.accepted)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import zstandard
 
+from whyspend.serving.refusing import RefusedError
+
 BODY_BYTES = 32 << 20
 """The longest body, as it is sent. The SDK sends batches of about 20 MiB before compression."""
 
@@ -21,15 +23,6 @@ WINDOW_BYTES = 8 << 20
 """The memory that a zstd body may ask for: what RFC 8878, 3.1.1.1.2, recommends to support."""
 
 _BROKEN = (zlib.error, zstandard.ZstdError)
-
-
-class RefusedError(Exception):
-    """A request that is answered with a status and a sentence."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
 
 
 @dataclass

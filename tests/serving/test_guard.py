@@ -2,7 +2,7 @@
 
 import pytest
 
-from whyspend.collector.guard import Guard, is_loopback
+from whyspend.serving.guard import Guard, is_loopback
 
 LOCAL = Guard("", is_local=True)
 BOUND = Guard("s3cret", is_local=False)

@@ -1,4 +1,4 @@
-"""Who may speak to the collector: whoever has the key; without one, programs of this machine, but no web page.
+"""Who may speak to the port: whoever has the key; without one, programs of this machine, but no web page.
 
 A page in a browser can send requests to 127.0.0.1 too. It cannot hide where it comes from: browsers send `Origin`
 with every POST, and `Sec-Fetch-Site` with every request (https://www.w3.org/TR/fetch-metadata/). And a name of the
@@ -11,18 +11,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from whyspend.errors import UsageError
+
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 @dataclass(frozen=True)
 class Guard:
-    """The rules of one collector."""
+    """The rules of one port."""
 
     key: str = field(repr=False)
     """What callers must send as `x-api-key`, or as a bearer token; "" demands none."""
     is_local: bool
     """It is bound to this machine alone, so whoever means it calls it by a name of this machine."""
+
+    @classmethod
+    def of(cls, bind: str, key: str) -> "Guard":
+        """The rules of what is bound to an address.
+
+        Raises:
+            UsageError: others can reach it, and there is no key.
+        """
+        if not (key or is_loopback(bind)):
+            raise UsageError(
+                f"Others can reach {bind}, so it needs a key: put one into an environment variable, and give "
+                "--api-key env:NAME. Or leave --bind out: then only this machine can send."
+            )
+        return cls(key, is_loopback(bind))
 
     def refusal(self, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Say why a request is refused: a status and a sentence; None lets it in. Header names in lower case."""

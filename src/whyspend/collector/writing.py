@@ -1,0 +1,158 @@
+"""The writing side of LangSmith's API, as far as its SDKs use it: what they send is answered 202 once it is durable.
+
+Paths are the same with and without `/api/v1` before them: SDKs append theirs to whatever LANGSMITH_ENDPOINT says.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from whyspend.collector.collecting import Collector
+from whyspend.collector.intake import Intake, durable, encoding, in_one
+from whyspend.serving import Endpoint, RefusedError
+from whyspend.serving.bodies import BODY_BYTES, too_long, unpacked
+from whyspend.wire.ingest import Event, Parts, event_of_run, events_of, events_of_batch
+
+INFO = {
+    "version": "0.16.20",
+    "batch_ingest_config": {
+        "use_multipart_endpoint": True,
+        "size_limit": 100,
+        "size_limit_bytes": 20_971_520,
+        "scale_up_qsize_trigger": 1_000,
+        "scale_up_nthreads_limit": 16,
+        "scale_down_nempty_trigger": 4,
+    },
+    "instance_flags": {"zstd_compression_enabled": True},
+}
+"""What `GET /info` says, as a LangSmith of that version does: SDKs then send batches of 100 runs, in zstd."""
+
+PREFIXES = ("", "/api/v1")
+
+Read = Callable[[Request, bytes], list[Event]]
+
+
+class _Project(msgspec.Struct):
+    """What is read of the body of `POST /sessions`."""
+
+    name: str
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Takes runs in for one collector."""
+
+    collector: Collector
+    intake: Intake
+
+    def endpoints(self) -> list[Endpoint]:
+        """What it answers."""
+        below_prefixes = (
+            ("GET", "/info", self.info),
+            ("POST", "/runs/multipart", self.multipart),
+            ("POST", "/runs/batch", self.batch),
+            ("POST", "/runs", self.run),
+            ("PATCH", "/runs/{run_id}", self.patch),
+            ("POST", "/feedback", self.feedback),
+            ("GET", "/sessions", self.projects),
+            ("POST", "/sessions", self.make_project),
+        )
+        return [Endpoint(method, path, answer, PREFIXES) for method, path, answer in below_prefixes]
+
+    async def info(self, _: Request) -> Response:
+        """What an SDK must know before it sends."""
+        return JSONResponse(INFO)
+
+    async def multipart(self, request: Request) -> Response:
+        """Take runs in, in parts of a multipart body."""
+        return await self._take(request, self._of_multipart)
+
+    async def batch(self, request: Request) -> Response:
+        """Take runs in, as lists of posts and patches."""
+        return await self._take(request, self._of_batch)
+
+    async def run(self, request: Request) -> Response:
+        """Take the start of a run in, or a whole one."""
+        return await self._take(request, self._of_post)
+
+    async def patch(self, request: Request) -> Response:
+        """Take the end of a run in."""
+        return await self._take(request, self._of_patch)
+
+    async def feedback(self, request: Request) -> Response:
+        """Take feedback, and drop it: it says nothing of costs."""
+        length = 0
+        async for piece in request.stream():
+            length += len(piece)
+            if length > BODY_BYTES:
+                raise too_long()
+        return JSONResponse({}, 202)
+
+    async def projects(self, request: Request) -> Response:
+        """A project of a name. Projects are made by the first run that names them."""
+        name = request.query_params.get("name")
+        return JSONResponse([_project(name)] if name else [])
+
+    async def make_project(self, request: Request) -> Response:
+        """Make a project, so that runs can name it by its id."""
+        asked = await self.intake.read(request, _asked_project)
+        if len(asked.name) > 256 or len(asked.id or "") > 64:
+            raise RefusedError(422, "The name or id of the project is too long.")
+        if asked.id:
+            await durable(partial(self.collector.make_project, asked.id, asked.name))
+        return JSONResponse(_project(asked.name, asked.id))
+
+    async def _take(self, request: Request, read: Read) -> Response:
+        events = await self.intake.read(request, read)
+        if events:
+            await durable(partial(self.collector.accept, events))
+        return JSONResponse({}, 202)
+
+    def _of_multipart(self, request: Request, body: bytes) -> list[Event]:
+        parts = Parts(request.headers.get("content-type", ""), dimensions=self.collector.dimensions)
+        found = []
+        for piece in unpacked(body, encoding(request)):
+            found += parts.feed(piece)
+        parts.close()
+        return events_of(found)
+
+    def _of_batch(self, request: Request, body: bytes) -> list[Event]:
+        return events_of_batch(_json(request, body), dimensions=self.collector.dimensions)
+
+    def _of_post(self, request: Request, body: bytes) -> list[Event]:
+        return [event_of_run(_json(request, body), "post", dimensions=self.collector.dimensions)]
+
+    def _of_patch(self, request: Request, body: bytes) -> list[Event]:
+        run_id = request.path_params["run_id"]
+        return [event_of_run(_json(request, body), "patch", run_id, dimensions=self.collector.dimensions)]
+
+
+def _json(request: Request, body: bytes) -> bytes:
+    """A JSON body, unpacked; it is read whole, so it may be no longer than one that is not packed."""
+    refusal = f"JSON may be {BODY_BYTES >> 20} MiB long. Send less at once, or as multipart."
+    return in_one(request, body, BODY_BYTES, refusal)
+
+
+def _asked_project(request: Request, body: bytes) -> _Project:
+    try:
+        return msgspec.json.decode(_json(request, body), type=_Project)
+    except msgspec.DecodeError:
+        raise RefusedError(422, "A project needs a name.") from None
+
+
+def _project(name: str, project_id: str | None = None) -> dict[str, object]:
+    """A project as LangSmith describes it, with what the SDK requires."""
+    return {
+        "id": project_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"whyspend:project:{name}")),
+        "name": name,
+        "tenant_id": str(uuid.UUID(int=0)),
+        "reference_dataset_id": None,
+        "start_time": datetime(1970, 1, 1, tzinfo=UTC).isoformat(),
+    }
