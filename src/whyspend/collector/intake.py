@@ -1,15 +1,16 @@
 """How any endpoint takes something in: the body whole, read in one thread, on the disk before it is answered."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from starlette.requests import Request
 
 from whyspend.collector.spool import FullError
-from whyspend.serving.bodies import Room, unpacked, whole
+from whyspend.serving.bodies import BODY_BYTES, Room, too_long, unpacked, whole
 from whyspend.serving.refusing import RefusedError
 from whyspend.wire.ingest import BodyError
 
@@ -33,17 +34,37 @@ class Intake:
         Raises:
             RefusedError: it is too long, too slow, broken, or there is no room.
         """
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await whole(request.stream(), request.headers.get("content-length", ""), self.room)
-        except TimeoutError:
-            raise RefusedError(408, f"The body took longer than {BODY_SECONDS} s.") from None
+        async with _in_time():
+            body = await whole(request.stream(), request.headers.get("content-length", ""), self.room)
         try:
             return await asyncio.get_running_loop().run_in_executor(self.reader, meaning, request, body)
         except BodyError as error:
             raise RefusedError(error.status, str(error)) from None
         finally:
             self.room.give_back(len(body))
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            yield
+    except TimeoutError:
+        raise RefusedError(408, f"The body took longer than {BODY_SECONDS} s.") from None
+
+
+async def read_past(request: Request) -> None:
+    """Take a body, and keep nothing of it.
+
+    Raises:
+        RefusedError: it is too long, or too slow.
+    """
+    length = 0
+    async with _in_time():
+        async for piece in request.stream():
+            length += len(piece)
+            if length > BODY_BYTES:
+                raise too_long()
 
 
 async def durable(put: "Callable[[], Future[None]]") -> None:

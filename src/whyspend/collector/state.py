@@ -7,7 +7,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from whyspend.collector.collecting import Collector
 from whyspend.collector.gauges import page
-from whyspend.serving import Answers, Endpoint
+from whyspend.serving import Answers, Endpoint, Reply, Schema
+
+_TEXT: dict[str, Schema] = {"text/plain": {"type": "string"}}
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,12 @@ class State:
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
-        return [Endpoint("GET", "/healthz", self.health), Endpoint("GET", "/metrics", self.metrics)]
+        well = {200: Reply("It can.", _TEXT), 503: Reply("It cannot, and why.", _TEXT)}
+        metrics = {200: Reply("Prometheus' text format.", _TEXT)}
+        return [
+            Endpoint("GET", "/healthz", self.health, replies=well),
+            Endpoint("GET", "/metrics", self.metrics, replies=metrics),
+        ]
 
     async def health(self, _: Request) -> Response:
         """Whether what is sent can be stored: 200, or 503 with the reason."""

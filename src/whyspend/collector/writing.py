@@ -4,7 +4,7 @@ Paths are the same with and without `/api/v1` before them: SDKs append theirs to
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from whyspend.collector.collecting import Collector
-from whyspend.collector.intake import Intake, durable, encoding, in_one
-from whyspend.serving import Endpoint, RefusedError
-from whyspend.serving.bodies import BODY_BYTES, too_long, unpacked
+from whyspend.collector.intake import Intake, durable, encoding, in_one, read_past
+from whyspend.serving import BODY_REFUSALS, JSON, Endpoint, Parameter, RefusedError, Reply, Schema
+from whyspend.serving.bodies import BODY_BYTES, unpacked
 from whyspend.wire.ingest import Event, Parts, event_of_run, events_of, events_of_batch
 
 INFO = {
@@ -35,7 +35,32 @@ INFO = {
 
 PREFIXES = ("", "/api/v1")
 
+Answer = Callable[[Request], Awaitable[Response]]
 Read = Callable[[Request, bytes], list[Event]]
+
+_RUN: Schema = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": {"type": "string", "format": "uuid"}},
+    "description": "A run as the SDKs send it; what is not known is read past.",
+}
+_CHANGE: Schema = {"type": "object", "description": "What is new about a run, as the SDKs send it."}
+_RUNS: Schema = {
+    "type": ["array", "null"],
+    "items": _RUN,
+}
+_BATCH: Schema = {"type": "object", "properties": {"post": _RUNS, "patch": _RUNS}}
+_PROJECT: Schema = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "maxLength": 256},
+        "id": {"type": ["string", "null"], "maxLength": 64},
+    },
+}
+_ANYTHING: Schema = {}
+
+_TAKEN: Mapping[int, Reply] = {202: Reply("It is on the disk.", {JSON: {"type": "object"}})}
 
 
 class _Project(msgspec.Struct):
@@ -54,17 +79,20 @@ class Writing:
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
-        below_prefixes = (
-            ("GET", "/info", self.info),
-            ("POST", "/runs/multipart", self.multipart),
-            ("POST", "/runs/batch", self.batch),
-            ("POST", "/runs", self.run),
-            ("PATCH", "/runs/{run_id}", self.patch),
-            ("POST", "/feedback", self.feedback),
-            ("GET", "/sessions", self.projects),
-            ("POST", "/sessions", self.make_project),
-        )
-        return [Endpoint(method, path, answer, PREFIXES) for method, path, answer in below_prefixes]
+        facts = {200: Reply("The facts.", {JSON: {"type": "object"}})}
+        found = {200: Reply("At most one.", {JSON: {"type": "array", "items": {"type": "object"}}})}
+        made = {200: Reply("The project.", {JSON: {"type": "object"}})}
+        name = Parameter("name", "The project's name.")
+        return [
+            Endpoint("GET", "/info", self.info, PREFIXES, replies=facts),
+            _taking("POST", "/runs/multipart", self.multipart, {"multipart/form-data": _ANYTHING}),
+            _taking("POST", "/runs/batch", self.batch, {JSON: _BATCH}),
+            _taking("POST", "/runs", self.run, {JSON: _RUN}),
+            _taking("PATCH", "/runs/{run_id}", self.patch, {JSON: _CHANGE}),
+            _taking("POST", "/feedback", self.feedback, {JSON: _ANYTHING}),
+            Endpoint("GET", "/sessions", self.projects, PREFIXES, replies=found, parameters=(name,)),
+            _taking("POST", "/sessions", self.make_project, {JSON: _PROJECT}, made),
+        ]
 
     async def info(self, _: Request) -> Response:
         """What an SDK must know before it sends."""
@@ -88,11 +116,7 @@ class Writing:
 
     async def feedback(self, request: Request) -> Response:
         """Take feedback, and drop it: it says nothing of costs."""
-        length = 0
-        async for piece in request.stream():
-            length += len(piece)
-            if length > BODY_BYTES:
-                raise too_long()
+        await read_past(request)
         return JSONResponse({}, 202)
 
     async def projects(self, request: Request) -> Response:
@@ -132,6 +156,13 @@ class Writing:
     def _of_patch(self, request: Request, body: bytes) -> list[Event]:
         run_id = request.path_params["run_id"]
         return [event_of_run(_json(request, body), "patch", run_id, dimensions=self.collector.dimensions)]
+
+
+def _taking(
+    method: str, path: str, answer: Answer, body: Mapping[str, Schema], replies: Mapping[int, Reply] = _TAKEN
+) -> Endpoint:
+    """An endpoint that takes a body in."""
+    return Endpoint(method, path, answer, PREFIXES, replies, BODY_REFUSALS, body)
 
 
 def _json(request: Request, body: bytes) -> bytes:

@@ -1,14 +1,30 @@
 """One local port: who may speak, what is refused, and the endpoints that others declare.
 
-endpoints = [Endpoint("GET", "/info", answer), ...]
+reply = Reply("What an SDK must know.", {JSON: {"type": "object"}})
+endpoints = [Endpoint("GET", "/info", answer, replies={200: reply}), ...]
 serve(application(endpoints, Guard(key, is_local=True), Answers()), bind, port, started=..., look=...)
 """
 
 from whyspend.serving.answers import Answers
+from whyspend.serving.app import application
 from whyspend.serving.bodies import Room
-from whyspend.serving.endpoints import Endpoint, application
+from whyspend.serving.endpoints import BODY_REFUSALS, JSON, Endpoint, Parameter, Reply, Schema
 from whyspend.serving.guard import Guard, is_loopback
 from whyspend.serving.port import serve
 from whyspend.serving.refusing import RefusedError
 
-__all__ = ["Answers", "Endpoint", "Guard", "RefusedError", "Room", "application", "is_loopback", "serve"]
+__all__ = [
+    "BODY_REFUSALS",
+    "JSON",
+    "Answers",
+    "Endpoint",
+    "Guard",
+    "Parameter",
+    "RefusedError",
+    "Reply",
+    "Room",
+    "Schema",
+    "application",
+    "is_loopback",
+    "serve",
+]

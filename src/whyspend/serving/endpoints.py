@@ -1,17 +1,47 @@
-"""Endpoints as data, and the web application that they make together."""
+"""Endpoints as data: what each takes and answers stands beside its method and path.
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+`GET /openapi.json` is made of it (see describing), and so are the tests that go through all endpoints.
+"""
 
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from whyspend.serving.answers import Answers
-from whyspend.serving.guard import Guard
-from whyspend.serving.refusing import RefusedError, said
+Schema = Mapping[str, object]
+"""A JSON Schema (draft 2020-12), as OpenAPI 3.1 has it; {} is anything."""
+
+JSON = "application/json"
+
+BODY_REFUSALS: Mapping[int, str] = {
+    400: "The body is broken, or is not what Content-Type and Content-Encoding say.",
+    408: "The body took too long to arrive.",
+    413: "The body is too long.",
+    415: "Content-Encoding is none that is known.",
+    422: "The body is well formed, but does not say what is needed.",
+    503: "There is no room for more now. Send it again after Retry-After.",
+}
+"""How whoever takes a body in refuses it."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an endpoint answers with one status."""
+
+    meaning: str
+    contents: Mapping[str, Schema] = field(default_factory=dict)
+    """By content type; none: there is no body."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """Something in the query."""
+
+    name: str
+    meaning: str
+    schema: Schema = field(default_factory=lambda: {"type": "string"})
+    is_required: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,44 +55,11 @@ class Endpoint:
     """May raise RefusedError. The first line of its docstring says what it is for."""
     prefixes: tuple[str, ...] = ("",)
     """What may stand before the path."""
-
-
-def application(endpoints: Sequence[Endpoint], guard: Guard, answers: Answers) -> ASGIApp:
-    """The web application of some endpoints."""
-    routes = [
-        Route(prefix + endpoint.path, endpoint.answer, methods=[endpoint.method])
-        for endpoint in endpoints
-        for prefix in endpoint.prefixes
-    ]
-    found = Starlette(routes=routes, exception_handlers={RefusedError: _refused, ClientDisconnect: _gone})
-    return _Guarded(found, guard, answers)
-
-
-@dataclass(frozen=True)
-class _Guarded:
-    """Lets in who may speak, before anything of a body is read; counts the answers."""
-
-    inner: ASGIApp
-    guard: Guard
-    answers: Answers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.inner(scope, receive, send)
-            return
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        answer = self.inner
-        if refusal := self.guard.refusal(headers):
-            answer = said(*refusal)
-        await answer(scope, receive, self.answers.counting(send))
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
-    return said(error.status, error.why)
-
-
-async def _gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)
+    replies: Mapping[int, Reply] = field(default_factory=dict)
+    """What it answers, by status."""
+    refusals: Mapping[int, str] = field(default_factory=dict)
+    """Why it may raise RefusedError, by status. Those of the guard need not be said."""
+    body: Mapping[str, Schema] = field(default_factory=dict)
+    """What it takes, by content type; none: nothing."""
+    parameters: tuple[Parameter, ...] = ()
+    """Of the query; those of the path are taken from there."""
