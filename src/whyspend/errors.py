@@ -28,6 +28,10 @@ class SourceError(WhyspendError):
     """A source that could not be reached, or refused to answer."""
 
 
+class StoppedError(WhyspendError):
+    """A question that was stopped before its answer was there."""
+
+
 class MissingExtraError(WhyspendError):
     """An optional dependency that this feature needs."""
 

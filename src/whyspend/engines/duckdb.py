@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from whyspend.errors import InputError
+from whyspend.errors import InputError, StoppedError
 
 
 class DuckDB:
@@ -43,6 +43,10 @@ class DuckDB:
         """Give back memory and the temporary folder; the end of the process does so too."""
         self._connection.close()
         self._clean_up()
+
+    def interrupt(self) -> None:
+        """Stop the statement that another thread runs."""
+        self._connection.interrupt()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
@@ -183,6 +187,8 @@ def _in_plain_words(*, taking_in: bool = False) -> Iterator[None]:
     """
     try:
         yield
+    except duckdb.InterruptException:
+        raise StoppedError("The question was stopped: it took too long.") from None
     except duckdb.OutOfMemoryException as error:
         raise InputError(
             f"There is not enough memory for this question ({_first_line(error)}). "

@@ -7,6 +7,14 @@ from typing import Any, Protocol
 class Engine(Protocol):
     """Who answers the SQL, and the few words in which engines differ."""
 
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the statement that another thread runs: it raises StoppedError there. Nothing runs: nothing happens."""
+        ...
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows; DECIMALs as Decimal."""
         ...

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from whyspend.errors import UsageError, WhyspendError
 from whyspend.serving.answers import Answers
 from whyspend.serving.describing import description
 from whyspend.serving.endpoints import JSON, Endpoint, Reply
@@ -24,7 +25,12 @@ def application(endpoints: Sequence[Endpoint], guard: Guard, answers: Answers) -
         for endpoint in described(endpoints)
         for prefix in endpoint.prefixes
     ]
-    handlers = {RefusedError: _refused, HTTPException: _not_there, ClientDisconnect: _gone}
+    handlers = {
+        RefusedError: _refused,
+        WhyspendError: _failed,
+        HTTPException: _not_there,
+        ClientDisconnect: _gone,
+    }
     return _Guarded(Starlette(routes=routes, exception_handlers=handlers), guard, answers)
 
 
@@ -64,6 +70,11 @@ class _Guarded:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)
     return said(error.status, error.why)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """A question that cannot be answered: as it was asked, or because of the ledger or the configuration."""
+    return said(400 if isinstance(error, UsageError) else 500, str(error))
 
 
 async def _not_there(_: Request, error: Exception) -> Response:

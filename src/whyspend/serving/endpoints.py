@@ -24,6 +24,14 @@ BODY_REFUSALS: Mapping[int, str] = {
 }
 """How whoever takes a body in refuses it."""
 
+ASKING_REFUSALS: Mapping[int, str] = {
+    400: "The question cannot be answered as it was asked.",
+    500: "The ledger or the configuration cannot be used.",
+    503: "Too many questions wait. Ask again after Retry-After.",
+    504: "The answer takes too long.",
+}
+"""How whoever asks the ledger refuses to answer."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -52,7 +60,8 @@ class Endpoint:
     path: str
     """As starlette writes it: `/runs/{run_id}`."""
     answer: Callable[[Request], Awaitable[Response]]
-    """May raise RefusedError. The first line of its docstring says what it is for."""
+    """The first line of its docstring says what it is for. May raise RefusedError, or a WhyspendError: 400 where it is
+    a UsageError, else 500."""
     prefixes: tuple[str, ...] = ("",)
     """What may stand before the path."""
     replies: Mapping[int, Reply] = field(default_factory=dict)

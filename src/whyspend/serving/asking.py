@@ -1,0 +1,150 @@
+"""Questions from the server: a few at once, each in a thread and on an engine of its own, so taking in never waits.
+
+asking = Asking(config)
+table = await asking.ask(lambda place: place.ask("report", place.window("7d")))
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from whyspend import registry
+from whyspend.config import Config
+from whyspend.model import Engine
+from whyspend.serving.refusing import RefusedError
+from whyspend.workspace import Workspace
+
+WORKERS = 4
+"""Questions that are worked on at once, so that short ones pass a long one."""
+
+WAITING = 64
+"""Questions that may wait beside them; more are told to come again."""
+
+SECONDS = 30.0
+"""How long an answer may take, the waiting included."""
+
+MEMORY = "200MB"
+"""What the engine of one question may hold; larger work spills to a temporary folder."""
+
+AGAIN_SECONDS = 0.1
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(eq=False)
+class _Asked:
+    """A question at work: which engine to stop for it."""
+
+    future: "Future[Any]" = field(default_factory=Future)
+    _engine: Engine | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def uses(self, engine: Engine | None) -> None:
+        """Say which engine works on it; None: none any more."""
+        with self._lock:
+            self._engine = engine
+
+    def stop(self) -> None:
+        """Stop what its engine does now; never what the engine does for the next question."""
+        with self._lock:
+            if self._engine:
+                self._engine.interrupt()
+
+
+class Asking:
+    """Answers questions for the endpoints of one port. They must be asked from the port's event loop."""
+
+    def __init__(
+        self, config: Config, *, workers: int = WORKERS, waiting: int = WAITING, memory: str = MEMORY
+    ) -> None:
+        """Get ready; threads and engines are made when they are needed.
+
+        Args:
+            config: says which ledger, prices and rules. It may be replaced: the next question uses the new one.
+            workers: questions that are worked on at once.
+            waiting: questions that may wait beside them.
+            memory: what the engine of each may hold.
+        """
+        self.config = config
+        self._memory = memory
+        self._threads = ThreadPoolExecutor(workers, "asking")
+        self._places = threading.BoundedSemaphore(workers + waiting)
+        self._idle: list[Engine] = []
+        self._running: set[_Asked] = set()
+
+    async def ask(self, question: Callable[[Workspace], Answer], *, seconds: float = SECONDS) -> Answer:
+        """Have a question answered.
+
+        Args:
+            question: called in a thread, with a workspace of its own (the configuration as it is now, the present
+                moment, an engine that nobody else uses meanwhile). What it returns must not need the engine any more.
+            seconds: how long it may take.
+
+        Raises:
+            RefusedError: 503, too many questions wait; 504, it takes too long, and is stopped.
+            WhyspendError: whatever the question raises; an endpoint that lets it pass answers 400 or 500 with it.
+        """
+        if not self._places.acquire(blocking=False):
+            raise RefusedError(503, "Too many questions at once. Ask again in a second.")
+        asked = _Asked()
+        asked.future = self._threads.submit(self._answer, asked, question)
+        asked.future.add_done_callback(lambda _: self._places.release())
+        try:
+            async with asyncio.timeout(seconds):
+                answer: Answer = await asyncio.wrap_future(asked.future)
+                return answer
+        except TimeoutError:
+            raise RefusedError(
+                504, f"The answer takes longer than {seconds:g} s. Ask for fewer days, or for less of them."
+            ) from None
+        finally:
+            _stop(asked)
+
+    def close(self) -> None:
+        """Stop what is asked, and give back the engines."""
+        for asked in tuple(self._running):
+            asked.stop()
+        self._threads.shutdown(cancel_futures=True)
+        for engine in self._idle:
+            engine.close()
+
+    def __enter__(self) -> "Asking":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _answer(self, asked: _Asked, question: Callable[[Workspace], Answer]) -> Answer:
+        place = Workspace(self.config)
+        place.engine = engine = self._engine()
+        asked.uses(engine)
+        self._running.add(asked)
+        is_whole = False
+        try:
+            answer = question(place)
+            is_whole = True
+            return answer
+        finally:
+            asked.uses(None)
+            self._running.discard(asked)
+            if is_whole:
+                self._idle.append(engine)
+            else:
+                engine.close()  # what a question that ended early has kept there is in nobody's way
+
+    def _engine(self) -> Engine:
+        try:
+            return self._idle.pop()  # the one that was used last, so that few are made where few are needed
+        except IndexError:
+            made: Engine = registry.load("engines", "duckdb").connect(memory_limit=self._memory)
+            return made
+
+
+def _stop(asked: _Asked) -> None:
+    """Stop a question that nobody waits for, again until it ended: between two statements nothing can be stopped."""
+    if not asked.future.done():
+        asked.stop()
+        asyncio.get_running_loop().call_later(AGAIN_SECONDS, _stop, asked)
