@@ -279,6 +279,42 @@ class Trust:
     """The identity of the prices used."""
 
 
+Picture = Literal[
+    "stacked_time", "ranked_change", "waterfall", "burn_down", "histogram", "price_steps", "shares"
+]
+"""How a chart is drawn. What its columns are, in their order:
+
+- stacked_time: when (date, or text for an hour), then the amount of each part.
+- ranked_change: a name, its amount and, where there is one, its amount before.
+- waterfall: a name and an amount. The first row is where it starts, the last where it ends, those between lead there.
+- burn_down: a day, what is used up to its end, what is expected, and the low and high end of the interval.
+- histogram: from, to, and how many.
+- price_steps: since when, then the price of each part.
+- shares: a name, then the amount of each part.
+"""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of an answer, as data: a small table of the exact numbers that it draws, and how to draw them.
+
+    The amounts are those of the answer, to the last digit, with what is left out folded into a part of its own: where
+    the answer has a total, a picture of parts adds up to it. Unknown is None, and is not drawn.
+    """
+
+    picture: Picture
+    title: str
+    """What is to be seen, in a few words."""
+    columns: tuple[TableColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    marks: tuple[tuple[str, Decimal], ...] = ()
+    """Amounts to draw a line at: the limit of a budget, the median of a histogram."""
+    by: tuple[str, ...] = ()
+    """The keys whose values the names or parts are, so that who looks can ask for one; empty: they are no values."""
+    colors: Mapping[str, int] = field(default_factory=dict)
+    """The number of the colour of a name or part: the same in every picture of a ledger (Data.colors)."""
+
+
 @dataclass(frozen=True)
 class Table:
     """An answer: what every format writes."""
@@ -296,6 +332,8 @@ class Table:
     """The answer in one or two sentences, a line each; empty: the rows are the answer."""
     details: Mapping[str, Sequence[Mapping[str, Cell]]] = field(default_factory=dict)
     """More rows by name, for JSON only, where the name stands beside `rows` and `total` and must be another."""
+    charts: tuple[Chart, ...] = ()
+    """Pictures, the most telling first; made only where they are wanted (Data.pictures)."""
 
 
 class Source(Protocol):

@@ -129,11 +129,17 @@ class Workspace:
         where: Sequence[str] = (),
         basis: Basis | None = None,
         for_terminal: bool = False,
+        pictures: bool = False,
         others: Any = None,
         **options: Any,
     ) -> Table:
-        """Answer a question. `options` are those that the report's `run` names; `others` is others.Others."""
-        data = self.data(asked, where=where, basis=basis, for_terminal=for_terminal, others=others)
+        """Answer a question. `options` are those that the report's `run` names; `others` is others.Others.
+
+        With `pictures` the answer has its charts, which may cost more queries.
+        """
+        data = self.data(
+            asked, where=where, basis=basis, for_terminal=for_terminal, pictures=pictures, others=others
+        )
         answer: Table = registry.load("reports", report).run(data, **options)
         if where and answer.rows:
             # A figure that is passed on must say what it is of.
@@ -147,6 +153,7 @@ class Workspace:
         where: Sequence[str] = (),
         basis: Basis | None = None,
         for_terminal: bool = False,
+        pictures: bool = False,
         others: Any = None,
     ) -> Data:
         """The view of the ledger as it is now that a question gets."""
@@ -160,6 +167,7 @@ class Workspace:
             basis=basis or Basis(),
             where=tuple(where),
             for_terminal=for_terminal,
+            pictures=pictures,
             closed=held.closed if held else (),
             booked=of_closed(held.adjustments) if held else (),
             quotas=prices.quotas(held, self.config.free_quotas),

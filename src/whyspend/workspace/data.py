@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -17,24 +16,18 @@ from whyspend.model import USAGE_COLUMNS, Cell, Engine, Trust, Window
 from whyspend.pricing import view
 from whyspend.pricing.book import Book
 from whyspend.pricing.plan import REPORTED, Basis, Plan, Prices, plan, span_of
-from whyspend.workspace import notes
+from whyspend.workspace import coloring, notes
 from whyspend.workspace.adjusting import Adjusted, Adjustment, rows_of
 from whyspend.workspace.free import Quotas, adjustments
 from whyspend.workspace.keys import FIGURES, METADATA, MODEL, PROVIDER, Cuts, Key, Keys, shown
 from whyspend.workspace.prices import as_closed, is_closed, quotas_as_closed
 from whyspend.workspace.ruling import Rules
 from whyspend.workspace.spending import calls_between, owners
+from whyspend.workspace.trusting import trusted
 from whyspend.workspace.windows import before, micros
 
 ANSWER = "answer"
 """The kept table of calls added up for the question at hand."""
-
-TRUST = """
-SELECT coalesce(sum(calls), 0), coalesce(sum(priced_calls), 0), coalesce(sum(cost), 0),
-  coalesce(sum(cost) FILTER (WHERE {tagged}), 0), coalesce(sum(calls) FILTER (WHERE {tagged}), 0),
-  coalesce(sum(estimated), 0), coalesce(sum(sampled), 0)
-FROM answer WHERE period = 0
-"""
 
 DISTINCT_REQUESTS = """
 SELECT {keys}, count(DISTINCT trace_id) FROM (SELECT {expressions}, trace_id FROM {calls} WHERE {where}) GROUP BY ALL
@@ -55,6 +48,8 @@ class Data:
     where: tuple[str, ...] = ()
     for_terminal: bool = False
     """A person looks at it: worth a sparkline."""
+    pictures: bool = False
+    """Charts will be drawn: worth more queries."""
     closed: tuple[Closed, ...] = ()
     """The months whose prices are frozen."""
     booked: tuple[Adjustment, ...] = ()
@@ -103,6 +98,13 @@ class Data:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL over what this object keeps."""
         return self.engine.rows(sql)
+
+    def colors(self, by: Sequence[Key]) -> dict[tuple[Any, ...], int]:
+        """The number of the colour that values of keys have in every picture of this ledger, whatever is asked.
+
+        The busiest have one each; charts.palette has a rule for all others.
+        """
+        return coloring.numbers(self.snapshot, self.engine, self.dimensions, [_direct(key) for key in by])
 
     # Added up
 
@@ -239,19 +241,7 @@ class Data:
         """How far the figures of the kept answer can be trusted."""
         names = {name for name, _ in self.engine.columns(f"SELECT * FROM {ANSWER}")}
         tagged = "tagged = 1" if "tagged" in names else f"{self.key(self.dimensions[0]).column} IS NOT NULL"
-        ((calls, priced, cost, owned_cost, owned, estimated, sampled),) = self.engine.rows(
-            TRUST.format(tagged=tagged)
-        )
-        return Trust(
-            calls=int(calls),
-            priced=_share(priced, calls),
-            tagged_usd=_share(owned_cost, cost),
-            tagged_calls=_share(owned, calls),
-            estimated=_share(estimated, calls),
-            sampled=_share(sampled, calls),
-            complete_until=self._complete_until(),
-            price_book=self._price_book(),
-        )
+        return trusted(self.engine, tagged, self._complete_until(), self._price_book())
 
     def unpriced_notes(self) -> tuple[str, ...]:
         """One line for each cause of unpriced calls in the kept answer, most calls first."""
@@ -440,7 +430,3 @@ class Data:
 
 def _direct(key: Key) -> str:
     return {"model": MODEL, "provider": PROVIDER}.get(key.name, key.expression)
-
-
-def _share(part: Any, whole: Any) -> Decimal | None:
-    return round(Decimal(part) / Decimal(whole), 12) if whole else None

@@ -1,12 +1,14 @@
 """What did each feature cost?"""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.reports.report.lines import NONE, TOKENS, Lines, usd
+from whyspend.reports.report.pictures import pictures
 
 ROWS = """
 SELECT {keys} calls, requests, begun, unpriced_calls, calls_before,
@@ -29,69 +31,8 @@ ORDER BY {times} cost DESC NULLS LAST, cost_before DESC NULLS LAST, calls DESC {
 """Each row of the answer, in the order of time and then dearest first, with what it cost in the window before.
 Integers of more than 18 digits come as text, which reads five times as fast as a Decimal."""
 
-TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
-
-_EXACT = Context(prec=100)
-
 MOST_DAYS_DRAWN = 92
 MOST_ROWS_DRAWN = 100
-
-
-@dataclass(frozen=True)
-class Lines:
-    """The rows of the answer, column by column. Money is whole 1e-24 dollars; None: no call of a row has a price."""
-
-    keys: Sequence[tuple[Any, ...]]
-    calls: Sequence[int]
-    requests: Sequence[int]
-    unpriced: Sequence[int]
-    calls_before: Sequence[int]
-    cost: Sequence[int | None]
-    before: Sequence[int | None]
-    listed: Sequence[int | None]
-    """What it would have cost without discounts."""
-    tokens: Sequence[Sequence[int]]
-    """One sequence for each of TOKENS."""
-
-    def __len__(self) -> int:
-        """How many rows."""
-        return len(self.calls)
-
-    def part(self, rows: slice) -> "Lines":
-        """Some of the rows."""
-        plain: dict[str, Any] = {
-            name: column[rows] for name, column in vars(self).items() if name != "tokens"
-        }
-        return Lines(**plain, tokens=[column[rows] for column in self.tokens])
-
-    def sorted(self, place: Callable[[int], Any]) -> "Lines":
-        """The rows in another order, that of `place` of their numbers."""
-        order = sorted(range(len(self)), key=place)
-        plain: dict[str, Any] = {
-            name: [column[row] for row in order] for name, column in vars(self).items() if name != "tokens"
-        }
-        return Lines(**plain, tokens=[[column[row] for row in order] for column in self.tokens])
-
-    def added_up(self, keys: tuple[Any, ...]) -> "Lines":
-        """All rows as one."""
-        calls, calls_before = sum(self.calls), sum(self.calls_before)
-        return Lines(
-            [keys],
-            [calls],
-            [sum(self.requests)],
-            [sum(self.unpriced)],
-            [calls_before],
-            [_whole(self.cost, self.calls)],
-            [_whole(self.before, self.calls_before)],
-            [_whole(self.listed, self.calls)],
-            [[sum(column)] for column in self.tokens],
-        )
-
-    def __add__(self, other: "Lines") -> "Lines":
-        """These rows, then those of the other."""
-        ours, theirs = vars(self), vars(other)
-        joined = {name: [*column, *theirs[name]] for name, column in ours.items() if name != "tokens"}
-        return Lines(**joined, tokens=[[*a, *b] for a, b in zip(self.tokens, other.tokens, strict=True)])
 
 
 REST = ("(others)",)
@@ -129,6 +70,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
     in_time = any(key.is_time for key in keys)
     series = _series(data, keys, shown.keys) if data.for_terminal and not in_time else {}
     columns = _columns(keys, compared, bool(series), data.discounted)
+    charts = pictures(data, keys, lines, compared) if data.pictures else ()
     cells = _labels(data, keys, shown.keys) | _figures(shown, total) | _drawn(shown.keys, series)
     whole = _figures(total, total) | ({"series": [series[None]]} if series else {})
     return Table(
@@ -139,6 +81,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
         total={column.name: whole[column.name][0] for column in columns if column.name in whole},
         trust=trust,
         notes=(*notes, *data.empty_notes(trust.calls)),
+        charts=charts,
     )
 
 
@@ -172,7 +115,7 @@ def _lines(data: Any, keys: Sequence[Any], compared: bool, by_time: bool) -> tup
             names="".join(f", {name} NULLS LAST" for name in names),
         )
     )
-    lines, begun = _called(data, keys, found) if found else (_NONE, 0)
+    lines, begun = _called(data, keys, found) if found else (NONE, 0)
     lines = _adjusted(data.adjusted(keys, compare=compared), keys, lines, by_time)
     everything = data.distinct_requests([])
     whole = everything.get((), 0) if everything else begun
@@ -201,9 +144,6 @@ def _called(data: Any, keys: Sequence[Any], found: Sequence[tuple[Any, ...]]) ->
     return lines, sum(begun)
 
 
-_NONE = Lines([], [], [], [], [], [], [], [], [[] for _ in TOKENS])
-
-
 def _adjusted(booked: Sequence[Any], keys: Sequence[Any], lines: Lines, by_time: bool) -> Lines:
     """The rows of calls and, each a row of its own, the adjustments, in one order."""
     found: dict[tuple[Any, ...], list[int]] = {}
@@ -227,12 +167,6 @@ def _adjusted(booked: Sequence[Any], keys: Sequence[Any], lines: Lines, by_time:
 def _known(cost: str | None, calls: int) -> int | None:
     """No calls cost nothing; calls of which none has a price cost nobody knows how much."""
     return (None if calls else 0) if cost is None else int(cost)
-
-
-def _whole(costs: Sequence[int | None], calls: Sequence[int]) -> int | None:
-    """The sum of what is known, adjustments among it; None where there are calls and none of them has a price."""
-    known = [cost for cost, count in zip(costs, calls, strict=True) if cost is not None and (count or cost)]
-    return sum(known) if known or not any(calls) else None
 
 
 def _columns(keys: Sequence[Any], compared: bool, drawn: bool, discounted: bool) -> tuple[TableColumn, ...]:
@@ -275,11 +209,11 @@ def _figures(lines: Lines, total: Lines) -> dict[str, Sequence[Cell]]:
         "calls": lines.calls,
         "requests": lines.requests,
         **dict(zip(TOKENS, lines.tokens, strict=True)),
-        "list_cost_usd": list(map(_usd, lines.listed)),
-        "cost_usd": list(map(_usd, lines.cost)),
+        "list_cost_usd": list(map(usd, lines.listed)),
+        "cost_usd": list(map(usd, lines.cost)),
         "share": [None if cost is None or not whole else _ratio(cost, whole) for cost in lines.cost],
         "change_usd": [
-            None if cost is None or before is None else _usd(cost - before)
+            None if cost is None or before is None else usd(cost - before)
             for cost, before in zip(lines.cost, lines.before, strict=True)
         ],
         "unpriced_calls": lines.unpriced,
@@ -308,19 +242,11 @@ def _series(
     drawn: dict[Any, list[Decimal | None]] = {own: [Decimal(0)] * days for own in shown if own is not REST}
     for *own, number, cost in found:
         if tuple(own) in drawn:
-            drawn[tuple(own)][number - first] = _usd(cost)
+            drawn[tuple(own)][number - first] = usd(cost)
     drawn[None] = [Decimal(0)] * days
     for number, cost in data.rows(f"SELECT {day.column}, sum(cost) FROM answer GROUP BY ALL"):
-        drawn[None][number - first] = _usd(cost)
+        drawn[None][number - first] = usd(cost)
     return {own: tuple(values) for own, values in drawn.items()}
-
-
-def _usd(units: Any) -> Decimal | None:
-    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
-    if units is None:
-        return None
-    pico, finer = divmod(int(units), 10**12)
-    return Decimal(int(units)).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
 
 
 def _ratio(part: int, whole: int) -> Decimal:
