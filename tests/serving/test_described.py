@@ -61,5 +61,5 @@ def test_an_endpoint_of_which_nothing_is_declared_is_described_too() -> None:
 def test_what_is_not_there_is_said_as_every_other_refusal() -> None:
     missing, wrong = asked("/nowhere"), asked("/openapi.json", "DELETE")
     assert (missing.status_code, missing.json()) == (404, {"detail": "Not Found"})
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+    assert (wrong.status_code, set(wrong.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
     assert wrong.json() == {"detail": "Method Not Allowed"}
