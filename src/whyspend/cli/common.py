@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from inspect import signature
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -19,8 +18,8 @@ from whyspend.cli.lock import alone_with
 from whyspend.config import find, load
 from whyspend.errors import InputError, UsageError
 from whyspend.model import Table
-from whyspend.pricing.plan import Basis
 from whyspend.workspace import Workspace
+from whyspend.workspace.questions import SHARED
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,11 +36,9 @@ def place_options(command: Command) -> Command:
 
 def window_options(command: Command) -> Command:
     """`--since`, `--until` and `--timezone`."""
-    command = click.option("--timezone", default="", help="IANA name in which days begin and end.")(command)
-    command = click.option("--until", default="", help="Last day, inclusive. Default: today.")(command)
-    return click.option(
-        "--since", default="", help="First day: 2026-11-01, 7d, 2w, 3m, yesterday. Default: 7d (and today)."
-    )(command)
+    for name in ("timezone", "until", "since"):
+        command = click.option(f"--{name}", default="", help=SHARED[name])(command)
+    return command
 
 
 def workspace(config: Path | None, ledger: str | None) -> Workspace:
@@ -70,25 +67,6 @@ def confirmed(yes: bool, question: str, otherwise: str) -> None:
         )
     if not click.confirm(question, err=True):
         raise UsageError("Nothing was changed.")
-
-
-def basis(prices: str) -> Basis:
-    """What `--prices` means.
-
-    Raises:
-        UsageError: none of then, now, recorded and a day.
-    """
-    if prices in ("then", "recorded"):
-        return Basis("then" if prices == "then" else "recorded")
-    if prices == "now":
-        return Basis("at", _micros(datetime.now(UTC)))
-    try:
-        day = date.fromisoformat(prices)
-    except ValueError:
-        raise UsageError(
-            f"--prices cannot be '{prices}'. Give then, now, recorded, or a day (2026-11-01)."
-        ) from None
-    return Basis("at", _micros(datetime(day.year, day.month, day.day, tzinfo=UTC)))
 
 
 def destination(name: str, output: Path | None, append: bool) -> Path | None:
@@ -207,7 +185,3 @@ def _umask() -> int:
     held = os.umask(0)
     os.umask(held)
     return held
-
-
-def _micros(instant: datetime) -> int:
-    return int(instant.timestamp()) * 1_000_000

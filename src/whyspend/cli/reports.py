@@ -1,20 +1,17 @@
 """A command for each report: its options are the keyword-only parameters of the report's `run`."""
 
-import inspect
-import re
 import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any
 
 import click
 
 from whyspend import registry
 from whyspend.cli.common import (
-    basis,
     destination,
     is_for_terminal,
     place_options,
@@ -22,6 +19,7 @@ from whyspend.cli.common import (
     workspace,
     write,
 )
+from whyspend.workspace.questions import SHARED, THEN, Option, basis, options_in, purpose
 
 MORE = {name: f"whyspend.cli.{name}" for name in ("budgets", "coverage", "reconcile", "whatif")}
 """Reports whose command does more than answer: where its OPTIONS are, and `answered`, which asks, and says what to do
@@ -35,18 +33,8 @@ def command_of(name: str) -> click.Command:
 
     @click.command(name, help=_help(report))
     @window_options
-    @click.option(
-        "--where",
-        multiple=True,
-        help="Only calls with key=value, key!=value or key=glob*; feature=untagged finds those without. Repeatable.",
-    )
-    @click.option(
-        "--prices",
-        default="then",
-        show_default=True,
-        help="At the prices of: then (when each call was made), now, a day (2026-11-01); or as recorded by the "
-        "source.",
-    )
+    @click.option("--where", multiple=True, help=SHARED["where"])
+    @click.option("--prices", default=THEN, show_default=True, help=SHARED["prices"])
     @click.option(
         "--format",
         default="text",
@@ -72,7 +60,7 @@ def command_of(name: str) -> click.Command:
             name,
             asked,
             where=given.pop("where"),
-            basis=basis(given.pop("prices")),
+            basis=basis(given.pop("prices"), place.now),
             for_terminal=is_for_terminal(form, output),
         )
         options = {key: value for key, value in given.items() if value is not None}
@@ -100,41 +88,33 @@ def _with(own: list[click.Option], more: Sequence[click.Parameter]) -> list[clic
 
 
 def _own(report: ModuleType) -> list[click.Option]:
-    """One option for each keyword-only parameter of `run`; its help is the line in the docstring's Args."""
-    hints = get_type_hints(report.run)
-    lines = _arguments(inspect.getdoc(report.run) or "")
-    return [
-        _option(name, hints[name], parameter.default, lines.get(name, ""))
-        for name, parameter in inspect.signature(report.run).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+    """One option for each thing that a report can be told."""
+    return [_option(each) for each in options_in(report)]
 
 
-def _option(name: str, kind: Any, default: Any, text: str) -> click.Option:
-    flag = f"--{name.rstrip('_').replace('_', '-')}"  # `try_`, for `try` is a word of Python
-    if kind is bool:
-        return click.Option([flag, name], is_flag=True, default=default, help=text)
-    if kind == tuple[str, ...]:
-        said = f"{text} Default: {','.join(default)}." if default else text
-        return click.Option([flag, name], help=said, callback=_listed)
-    return click.Option([flag, name], type=kind, default=default, show_default=default != "", help=text)
+def _option(told: Option) -> click.Option:
+    flag, text = f"--{told.word}", told.text
+    if told.kind is bool:
+        return click.Option([flag, told.name], is_flag=True, default=told.default, help=text)
+    if told.is_list:
+        said = f"{text} Default: {','.join(told.default)}." if told.default else text
+        return click.Option([flag, told.name], help=said, multiple=True, callback=_listed)
+    return click.Option(
+        [flag, told.name],
+        type=told.kind,
+        default=told.default,
+        show_default=told.default != "",
+        help=text,
+    )
 
 
-def _listed(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """`a,b` as ("a", "b"); None where the option was not given."""
-    if value is None:
+def _listed(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """`a,b`, and what is said by another option of the name, as ("a", "b"); None where it was not given."""
+    if not given:
         return None
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _arguments(doc: str) -> dict[str, str]:
-    """The lines of an Args section, by name."""
-    _, _, section = doc.partition("Args:\n")
-    pairs = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", section, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in pairs}
+    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
 
 
 def _help(report: ModuleType) -> str:
     question = (report.__doc__ or "").strip().split("\n")[0]
-    purpose, _, _ = (inspect.getdoc(report.run) or "").partition("\n\n")
-    return f"{question}\n\n{purpose}"
+    return f"{question}\n\n{purpose(report)}"

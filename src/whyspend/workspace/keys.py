@@ -19,7 +19,9 @@ UNTAGGED = "untagged"
 UNKNOWN = "unknown"
 """The same for a built-in key."""
 
-COLUMNS = ("project", "name", "call_site", "root_name", "kind", "status", "release", "thread_id", "source")
+COLUMNS = (
+    "project", "name", "call_site", "root_name", "kind", "status", "release", "thread_id", "trace_id", "source",
+)  # fmt: skip
 TIMES = ("hour", "day", "week", "month")
 BUILT_IN = ("model", "provider", *COLUMNS, *TIMES)
 
@@ -90,7 +92,7 @@ class Keys:
         if name in TIMES:
             return Key(name, self._time(name), "no", "date" if name != "hour" else "text")
         if name in COLUMNS:
-            whole_trace = name in ("project", "root_name", "thread_id", "source")
+            whole_trace = name in ("project", "root_name", "thread_id", "trace_id", "source")
             return Key(name, name, "no" if whole_trace else "yes")
         key = name.removeprefix(METADATA)
         if not re.fullmatch(r"[^\x00-\x1f,=!\ud800-\udfff]{1,128}", key):
