@@ -46,7 +46,7 @@ def test_a_description_is_valid_and_says_what_was_declared() -> None:
     assert list(found["paths"]) == ["/things/{name}", "/v1/things/{name}", "/openapi.json"]
     get = found["paths"]["/v1/things/{name}"]["get"]
     assert get["summary"] == "Find a thing."
-    assert list(get["responses"]) == ["200", "204", "401", "403", "404", "405", "422"]
+    assert list(get["responses"]) == ["200", "204", "401", "403", "404", "405", "422", "503"]
     assert [(each["in"], each["name"]) for each in get["parameters"]] == [
         ("path", "name"),
         ("query", "limit"),

@@ -1,6 +1,8 @@
-"""How many requests were answered, by class of status."""
+"""How many requests were answered, by class of status, and how many are being answered."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.types import Message, Send
@@ -10,9 +12,20 @@ CLASSES = ("2xx", "3xx", "4xx", "5xx")
 
 @dataclass
 class Answers:
-    """Counts."""
+    """Counts. One event loop changes them, so they need no lock."""
 
     by_class: Counter[str] = field(default_factory=Counter)
+    open: int = 0
+    """Requests that are being answered."""
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One more, for a while."""
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
     def counting(self, send: Send) -> Send:
         """A `send` that counts."""

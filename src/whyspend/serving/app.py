@@ -17,6 +17,9 @@ from whyspend.serving.endpoints import JSON, Endpoint, Reply
 from whyspend.serving.guard import Guard
 from whyspend.serving.refusing import RefusedError, said
 
+AT_ONCE = 1_000
+"""Requests that are answered at once; beyond it senders are told to come back later."""
+
 
 def application(endpoints: Sequence[Endpoint], guard: Guard, answers: Answers) -> ASGIApp:
     """The web application of some endpoints, and of `GET /openapi.json`, which describes them all."""
@@ -64,7 +67,10 @@ class _Guarded:
         answer = self.inner
         if refusal := self.guard.refusal(headers):
             answer = said(*refusal)
-        await answer(scope, receive, self.answers.counting(send))
+        elif self.answers.open >= AT_ONCE:
+            answer = said(503, "Too many requests at once. Send it again in a second.")
+        with self.answers.one():
+            await answer(scope, receive, self.answers.counting(send))
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import zstandard
 
+from whyspend.serving.frames import is_whole
 from whyspend.serving.refusing import RefusedError
 
 BODY_BYTES = 32 << 20
@@ -19,6 +20,12 @@ IN_FLIGHT_BYTES = 128 << 20
 """Bodies of all requests that are being taken in or wait to be read, as they are sent."""
 
 PIECE = 256 << 10
+SLICE = 4 << 10
+"""What an inflater is given at once: what it does not take, it copies."""
+
+MOST_MEMBERS = 1_000
+"""Members of a gzip body; each costs time and memory, however little is in it."""
+
 WINDOW_BYTES = 8 << 20
 """The memory that a zstd body may ask for: what RFC 8878, 3.1.1.1.2, recommends to support."""
 
@@ -99,22 +106,34 @@ def _pieces(body: bytes, encoding: str) -> Iterator[bytes]:
         for start in range(0, len(body), PIECE):
             yield body[start : start + PIECE]
     elif encoding == "zstd":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
-        with decompressor.stream_reader(body, read_across_frames=True) as reader:
-            while piece := reader.read(PIECE):
-                yield piece
+        yield from _unzstd(body)
     elif encoding in ("gzip", "x-gzip"):
         yield from _gunzipped(body)
     else:
         raise RefusedError(415, "Content-Encoding can be zstd, gzip or identity.")
 
 
+def _unzstd(body: bytes) -> Iterator[bytes]:
+    if not is_whole(body):
+        raise zstandard.ZstdError("cut off")
+    decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
+    with decompressor.stream_reader(body, read_across_frames=True) as reader:
+        while piece := reader.read(PIECE):
+            yield piece
+
+
 def _gunzipped(body: bytes) -> Iterator[bytes]:
-    inflating = zlib.decompressobj(wbits=31)
-    rest = body
-    while not inflating.eof:
-        piece = inflating.decompress(rest, PIECE)
-        rest = inflating.unconsumed_tail
-        if not piece and not inflating.eof:
-            raise zlib.error("cut off")
-        yield piece
+    """Yield what the members of a gzip body hold, one after another (RFC 1952, 2.2)."""
+    inflating, members = zlib.decompressobj(wbits=31), 1
+    for start in range(0, len(body), SLICE):
+        rest = body[start : start + SLICE]
+        while rest:
+            if inflating.eof:
+                inflating, members = zlib.decompressobj(wbits=31), members + 1
+                if members > MOST_MEMBERS:
+                    raise zlib.error("too many members")
+            if piece := inflating.decompress(rest, PIECE):
+                yield piece
+            rest = inflating.unconsumed_tail or inflating.unused_data
+    if not inflating.eof:
+        raise zlib.error("cut off")

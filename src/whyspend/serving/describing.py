@@ -19,6 +19,7 @@ _REFERENCE: Schema = {"$ref": "#/components/schemas/Refusal"}
 _OF_THE_GUARD = {
     401: "A key is needed, and it is missing or wrong.",
     403: "A request of a web page of another site, or to a name that is not this machine's.",
+    503: "Too many requests at once. Send it again after Retry-After.",
 }
 
 _OF_PLACES = {404: "Nothing can have this name.", 405: "The name is one of another path."}

@@ -6,15 +6,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from whyspend.errors import UsageError
+from whyspend.serving.connections import Timely
 
-CONNECTIONS = 1_000
-"""Requests at once; beyond it senders are told to come back later."""
+CONNECTIONS = 2_000
+"""Connections at once; what comes on more of them is answered 503. Fewer requests are read at once: see app."""
 
 GRACEFUL_SECONDS = 5
 """How long requests that are being answered may take when it is ended."""
@@ -42,40 +44,61 @@ def serve(
     Raises:
         UsageError: the address cannot be used.
     """
-    listening = _bound(bind, port)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=GRACEFUL_SECONDS,
-        )
-    )
-    with _stop_asked() as asked, _running(server, listening) as thread:
-        started(_address(bind, listening))
-        while not asked.wait(1) and thread.is_alive():
+    with _stop_asked() as asked, answering(app, bind, port) as found:
+        started(found.address)
+        while not asked.wait(1) and found.thread.is_alive():
             look()
         if not asked.is_set():
             raise RuntimeError("the server ended by itself")
 
 
+@dataclass(frozen=True)
+class Answering:
+    """A server at work."""
+
+    address: str
+    """What senders use."""
+    thread: threading.Thread
+
+
 @contextmanager
-def _running(server: uvicorn.Server, listening: socket.socket) -> Iterator[threading.Thread]:
+def answering(app: ASGIApp, bind: str, port: int) -> Iterator[Answering]:
+    """Answer requests in a thread of its own; at the end, those that are being answered are finished.
+
+    Raises:
+        UsageError: the address cannot be used.
+    """
+    listening = _bound(bind, port)
+    server = _server(app)
+
     def run() -> None:
         asyncio.run(server.serve(sockets=[listening]))
 
     thread = threading.Thread(target=run, name="server", daemon=True)
     thread.start()
     try:
-        yield thread
+        yield Answering(_address(bind, listening), thread)
     finally:
         server.should_exit = True
         thread.join()
         listening.close()
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Timely,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+    )
 
 
 @contextmanager

@@ -15,9 +15,7 @@ class RefusedError(Exception):
 
 
 def said(status: int, why: str) -> Response:
-    """The answer."""
-    # A body that is not read must not be taken for the next request on the connection.
-    headers = {"Connection": "close"}
-    if status == 503:
-        headers["Retry-After"] = RETRY_SECONDS
+    """The answer. What is still sent of the body is read past by the server, so the sender sees the answer, and the
+    connection can be used again; for how long, says connections.HEAD_SECONDS."""
+    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
     return JSONResponse({"detail": why}, status, headers=headers)
