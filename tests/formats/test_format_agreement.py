@@ -16,8 +16,9 @@ from tests.formats.conftest import TIME, ReadBack
 from whyspend.engines.duckdb import DuckDB
 from whyspend.errors import InputError
 from whyspend.formats import csv as csv_format
-from whyspend.formats._cells import display, for_people, plain, storable, total_row
+from whyspend.formats._cells import display, for_people, plain, total_row
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.spelling import storable
 
 NAMES = [column.name for column in UGLY.columns]
 CODE = re.compile(r"(`+)(.+?)\1")

@@ -10,18 +10,15 @@ from tests.formats.answers import EXPLAINED, NO_CALLS, TRUST, UGLY, answer, line
 
 from whyspend.formats._cells import (
     display,
-    exact,
     for_people,
     instant,
-    money,
-    percent,
     plain,
     sparkline,
     total_row,
-    visible,
 )
 from whyspend.formats._frame import trust_line
 from whyspend.model import Cell, TableColumn, Trust
+from whyspend.spelling import exact, money, percent, visible
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from markdown_it.token import Token
 from tests.formats.answers import NO_CALLS, UGLY, answer, written
 from tests.formats.conftest import ReadBack
 
-from whyspend.formats._cells import display, for_people, storable
+from whyspend.formats._cells import display, for_people
 from whyspend.formats._frame import headline, remarks
 from whyspend.model import Table, TableColumn
+from whyspend.spelling import storable
 
 FRAGMENTS = [
     *("=", "+", "-", "@", "\t", "\r", "\n", "\r\n", "\0", "＝", "＋", "－", "＠"),

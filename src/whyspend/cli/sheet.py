@@ -9,8 +9,7 @@ from decimal import Decimal
 import click
 
 from whyspend.cli.common import terminal_width
-from whyspend.formats import _grid
-from whyspend.formats._cells import exact, money, plain, visible
+from whyspend.formats import _grid, exact, money, plain, visible
 from whyspend.formats.csv import safe
 from whyspend.formats.json import literal, string
 from whyspend.model import Cell

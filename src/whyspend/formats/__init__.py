@@ -3,6 +3,7 @@
 What commands need of them to write single values is named here.
 """
 
-from whyspend.formats._cells import exact, instant, money, plain, visible
+from whyspend.formats._cells import instant, plain
+from whyspend.spelling import exact, money, visible
 
 __all__ = ["exact", "instant", "money", "plain", "visible"]

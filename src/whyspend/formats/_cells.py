@@ -9,39 +9,19 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.spelling import count, exact, money, percent, rounded, short_count, sign, storable, visible
 
 NUMBER_UNITS = frozenset({"calls", "requests", "tokens", "usd", "share", "ms", "number", "place"})
 """Shown at the right of their column, and never cut."""
 
 _EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 _TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
-_THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 _BLOCKS = "▁▂▃▄▅▆▇█"
 # What joins the parts of a segment.
 _JOINT = re.compile("[%;=]")
 # The same, and any first character with which a spreadsheet could take the text for a formula.
 _JOINT_OR_START = re.compile(r"[%;=]|^\W")
-# Letters and marks that leave no ink although Unicode calls them printable: fillers, joiners, variants.
-_INKLESS = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0))) | frozenset(
-    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
-)
-
-
-def exact(number: int | Decimal) -> str:
-    """A number with all its digits, no exponent and no idle zero: the spelling of every machine format.
-
-    0.000000012500 is `0.0000000125`, 12.00 is `12`, 1E+3 is `1000`, -0.0 is `0`.
-
-    Raises:
-        ValueError: the number is not finite: an unknown value is None, never NaN.
-    """
-    if isinstance(number, Decimal) and not number.is_finite():
-        raise ValueError(f"{number} is not a number that an answer may hold; unknown is None.")
-    digits = format(Decimal(number), "f")
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
-    return "0" if digits == "-0" else digits
 
 
 def instant(moment: datetime) -> str:
@@ -90,24 +70,6 @@ def _escaped(special: re.Pattern[str], name: str) -> str:
 def flat_name(column: TableColumn) -> str:
     """What a column is called beside `since` and `until`, the days of the answer: its own are `row_since`."""
     return f"row_{column.name}" if column.name in ("since", "until") else column.name
-
-
-def storable(text: str) -> str:
-    r"""Text that UTF-8 can hold: half of a surrogate pair becomes its visible escape, `\ud800`."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def visible(text: str) -> str:
-    r"""Text that reads as it is: what would act on a terminal, or leaves no ink, becomes its escape.
-
-    ESC becomes `\x1b`, a line end `\n`, the right-to-left override `\u202e`, a zero-width joiner `\u200d`.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() and char not in _INKLESS else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def is_change(column: TableColumn) -> bool:
@@ -214,37 +176,6 @@ def total_row(table: Table, show: Callable[[TableColumn, Cell], str] = display) 
     return cells
 
 
-def money(value: Decimal, *, signed: bool = False) -> str:
-    """Dollars for people: cents, and below a dollar as many decimals as show two digits; halves round up.
-
-    1234.565 is `$1,234.57`, 0.5 is `$0.50`, 0.0042 is `$0.0042`, 0.000000012345 is `$0.000000012`,
-    0 is `$0.00`. So a cost is never shown as nothing. Signed: `+$0.50`, `-$0.50`.
-    """
-    first_digit = _TWO_DIGITS.create_decimal(value).adjusted() if value else 0
-    size = rounded(value.copy_abs(), max(2, 1 - first_digit))
-    return f"{_sign(value, signed)}${size:,f}"
-
-
-def percent(share: Decimal, *, signed: bool = False) -> str:
-    """A fraction of 1 for people: one decimal, halves up; only all is `100 %` and only nothing is `0 %`.
-
-    0.123 is `12.3 %`, 0.9996 is `>99.9 %`, 0.0004 is `<0.1 %`, -0.0004 is `>-0.1 %`.
-    """
-    if share in (0, 1):
-        return f"{_sign(share, signed)}{exact(share * 100)} %"
-    size = rounded(_EXACT.multiply(share.copy_abs(), Decimal(100)), 1)
-    if size == 0:
-        return "<0.1 %" if share > 0 else ">-0.1 %"
-    if size == 100 and share.copy_abs() < 1:
-        return ">99.9 %" if share > 0 else "<-99.9 %"
-    return f"{_sign(share, signed)}{size:,f} %"
-
-
-def rounded(number: Decimal, decimals: int) -> Decimal:
-    """A number with so many decimals, halves away from zero."""
-    return number.quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
-
-
 def sparkline(series: tuple[Decimal | None, ...]) -> str:
     """One block a day, as high as its share of the highest day; blank where unknown.
 
@@ -265,30 +196,11 @@ def _number(column: TableColumn, value: Decimal, compact: bool) -> str:
         return money(value, signed=signed)
     if column.unit == "share":
         return percent(value, signed=signed)
-    sign = _sign(value, signed)
+    mark = sign(value, signed)
     size = value.copy_abs()
     if column.unit == "number":
-        return f"{sign}{_FOUR_DIGITS.create_decimal(size).normalize():,f}"
+        return f"{mark}{_FOUR_DIGITS.create_decimal(size).normalize():,f}"
     if column.unit == "ms":
-        return f"{sign}{_count(size)} ms"
+        return f"{mark}{count(size)} ms"
     short = compact and column.unit == "tokens" and size >= 10_000
-    return f"{sign}{_short_count(size) if short else _count(size)}"
-
-
-def _count(size: Decimal) -> str:
-    """12345 is `12,345`; an average keeps one decimal: 12.345 is `12.3`."""
-    whole = size == size.to_integral_value()
-    return f"{rounded(size, 0 if whole else 1):,f}"
-
-
-def _short_count(size: Decimal) -> str:
-    """12345 is `12.3k`, 999950 is `1.00M`, 1200000000 is `1.20B`."""
-    three_digits = _THREE_DIGITS.create_decimal(size)
-    thousands = min(three_digits.adjusted() // 3, 4)
-    return f"{three_digits.scaleb(-3 * thousands):,f}{' kMBT'[thousands]}"
-
-
-def _sign(value: Decimal, signed: bool) -> str:
-    if value < 0:
-        return "-"
-    return "+" if signed and value > 0 else ""
+    return f"{mark}{short_count(size) if short else count(size)}"

@@ -3,8 +3,9 @@
 from datetime import datetime
 from decimal import Decimal
 
-from whyspend.formats._cells import in_utc, percent, visible
+from whyspend.formats._cells import in_utc
 from whyspend.model import Table, Trust
+from whyspend.spelling import percent, visible
 
 
 def title(table: Table) -> str:

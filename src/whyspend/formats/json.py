@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import BinaryIO
 
-from whyspend.formats._cells import plain, storable
+from whyspend.formats._cells import plain
 from whyspend.model import Cell, Table, Trust
+from whyspend.spelling import storable
 
 
 def write(table: Table, out: BinaryIO) -> None:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from whyspend.formats._cells import NUMBER_UNITS, display, for_people, total_row, visible
+from whyspend.formats._cells import NUMBER_UNITS, display, for_people, total_row
 from whyspend.formats._frame import headline, remarks, title, trust_line
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.spelling import visible
 
 # An underscore within a word and a dollar sign before a digit mean nothing in GitHub's Markdown.
 _MARKUP = re.compile(r"[\\`*~\[\]<>&|]|(?<![^\W_])_|_(?![^\W_])")

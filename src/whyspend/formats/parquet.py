@@ -12,8 +12,9 @@ from arro3.core import Array, DataType, list_array
 from arro3.core import Table as ArrowTable
 
 from whyspend.errors import InputError
-from whyspend.formats._cells import NUMBER_UNITS, exact, flat_name, in_utc, plain, rounded, storable, visible
+from whyspend.formats._cells import NUMBER_UNITS, flat_name, in_utc, plain
 from whyspend.model import Cell, Engine, Table, TableColumn
+from whyspend.spelling import exact, rounded, storable, visible
 
 _NAME = "whyspend_answer"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,10 +5,11 @@ from functools import partial
 from typing import BinaryIO
 
 from whyspend.formats import _grid
-from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, total_row, visible
+from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, total_row
 from whyspend.formats._frame import headline, remarks, title, trust_line
 from whyspend.formats._grid import Lane
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.spelling import visible
 
 _NARROWEST_SENTENCE = 30
 _NAMES = ("text", "segment")

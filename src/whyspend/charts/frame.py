@@ -1,0 +1,119 @@
+"""What stands around a picture: the legend, the axes, and the sheet that holds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from whyspend.charts import ink
+from whyspend.charts.scales import Scale, day_ticks, day_words, thinned
+
+LINE = 18
+"""The height of a line of words."""
+
+_SWATCH, _GAP = 14, 16
+_NAME = 150
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture without its sheet."""
+
+    height: float
+    body: str
+
+
+def legend(entries: Sequence[tuple[str, str]], width: float) -> Drawn:
+    """Names beside their colours, (name, class), in as many lines as it takes."""
+    x, y, parts = 0.0, 0.0, []
+    for name, class_ in entries:
+        shown = ink.cut(name, min(_NAME, width - _SWATCH - 4))
+        needed = _SWATCH + 4 + ink.wide(shown)
+        if x and x + needed > width:
+            x, y = 0.0, y + LINE
+        parts.append(ink.element("rect", x=x, y=y + 2, width=11, height=11, rx=2, class_=class_))
+        parts.append(ink.words(x + _SWATCH + 2, y + 12, shown))
+        x += needed + _GAP
+    return Drawn(y + LINE + 6 if entries else 0.0, "".join(parts))
+
+
+def amounts_at_left(ticks: Sequence[float], said: Sequence[str], scale: Scale, x: float, end: float) -> str:
+    """A grid with the amounts of an upright axis that ends at x; the line of 0 is the darkest."""
+    parts = []
+    for tick, word in zip(ticks, said, strict=True):
+        y = scale.at(tick)
+        parts.append(ink.line(x, y, end, y, "axis" if tick == 0 else "grid"))
+        parts.append(ink.words(x - 6, y + 4, word, at="end", class_="faint"))
+    return "".join(parts)
+
+
+def amounts_below(
+    ticks: Sequence[float], said: Sequence[str], scale: Scale, top: float, bottom: float
+) -> str:
+    """The same for an axis that lies below."""
+    room = max(int(abs(scale.end - scale.start) // 52), 1)
+    shown = set(thinned(range(len(ticks)), room))
+    parts = []
+    for number, (tick, word) in enumerate(zip(ticks, said, strict=True)):
+        x = scale.at(tick)
+        parts.append(ink.line(x, top, x, bottom, "axis" if tick == 0 else "grid"))
+        if number in shown:
+            parts.append(ink.words(x, bottom + 16, word, at="middle", class_="faint"))
+    return "".join(parts)
+
+
+def moments_below(moments: Sequence[date | str], places: Sequence[float], y: float, room: float) -> str:
+    """Words below the middle of each moment, or of as many as there is room for; an hour says only its clock."""
+    if all(isinstance(moment, date) for moment in moments):
+        days = [moment for moment in moments if isinstance(moment, date)]
+        shown = day_ticks(days, int(room // 52))
+        said = day_words(days, shown)
+    else:
+        shown = thinned(range(len(moments)), int(room // 52))
+        said = [_clock(str(moments[at])) for at in shown]
+    return "".join(
+        ink.words(places[at], y + 16, word, at="middle", class_="faint")
+        for at, word in zip(shown, said, strict=True)
+    )
+
+
+def _clock(moment: str) -> str:
+    """`2026-11-21 14:00+01:00` is `14:00`."""
+    _, _, clock = moment.partition(" ")
+    return clock[:5] or moment[:8]
+
+
+def margin(said: Sequence[str]) -> float:
+    """The room that the words of an upright axis take."""
+    return max((ink.wide(word) for word in said), default=0.0) + 12
+
+
+def sheet(title: str, width: float, drawn: Drawn, style: str) -> str:
+    """The picture as one SVG element. With a style it stands alone, with its title and its paper.
+
+    Who does not see it is told its title; the numbers are in the table beside it.
+    """
+    pad = 16.0 if style else 0.0
+    top = 30.0 if style else 0.0
+    inner = ink.element("g", drawn.body, transform=f"translate({pad:g} {pad + top:g})")
+    whole_width, whole_height = width + 2 * pad, drawn.height + top + 2 * pad
+    alone = (
+        (
+            f"<style>{style}</style>",
+            ink.element("rect", class_="paper", width=whole_width, height=whole_height),
+            ink.element("text", ink.said(title), x=pad, y=pad + 14, font_weight="600", class_="title"),
+        )
+        if style
+        else ()
+    )
+    return ink.element(
+        "svg",
+        *alone,
+        inner,
+        xmlns="http://www.w3.org/2000/svg",
+        class_="chart",
+        role="img",
+        aria_label=title,
+        viewBox=f"0 0 {whole_width:g} {whole_height:g}",
+        width=whole_width,
+        height=whole_height,
+    )
