@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +55,12 @@ def test_a_queue_that_is_full_is_answered_with_503(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "WAITING_BYTES", 10)
-    assert ask(collector, "POST", "/runs/multipart", multipart([llm_run()])).status_code == 503
+    with collector.spool._turn:  # the disk stands still
+        for number in range(2):  # the first is being written, the second waits
+            collector.make_project(str(number), "name")
+            while not number and collector.spool._queue:
+                time.sleep(0.01)
+        assert ask(collector, "POST", "/runs/multipart", multipart([llm_run()])).status_code == 503
 
 
 def test_too_many_bodies_at_once_are_refused_and_room_is_given_back() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +117,12 @@ def test_a_disk_that_cannot_be_written_is_told_and_nothing_of_it_is_read_again(t
 
 def test_more_than_may_wait_is_refused(spooling: Spool[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "WAITING_BYTES", 100)
-    with pytest.raises(FullError):
-        spooling.append(b"x" * 101, 1)
+    with spooling._turn:  # the disk stands still
+        first = spooling.append(b"x" * 101, 1)  # alone it may be of any length
+        while spooling._queue:
+            time.sleep(0.01)
+        second = spooling.append(b"x" * 50, 1)
+        with pytest.raises(FullError):
+            spooling.append(b"x" * 50, 1)
+    assert (first.result(10), second.result(10)) == (None, None)
     spooling.append(b"x" * 50, 1).result(10)

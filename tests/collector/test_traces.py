@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from whyspend.collector import records, traces
-from whyspend.collector.records import Heard
+from whyspend.collector.records import Heard, Known
 from whyspend.collector.traces import Changed, Traces
 from whyspend.wire.ingest import Event, calls_of
 
@@ -41,7 +41,7 @@ def again(found: Traces) -> Traces:
     """After a restart."""
     fresh = Traces(HOUR)
     for payload in found.held():
-        fresh.recall(records.kept(payload))
+        fresh.recall(records.kept(payload, ()))
     return fresh
 
 
@@ -55,11 +55,11 @@ def test_a_trace_is_taken_once_until_something_is_said_about_it() -> None:
 
 def test_a_late_run_is_seen_together_with_the_rest_of_its_trace() -> None:
     found = holding((NOON, [start("a"), start("b", "a", "a")]))
-    assert taken(found)["a"].runs.keys() == {"a", "b"}
+    assert taken(found)["a"].known.runs.keys() == {"a", "b"}
     found.hear([Heard(NOON + 9, [end("b")])])
     late = taken(found)["a"]
-    assert late.runs.keys() == {"a", "b"}
-    assert len(late.runs["b"].versions) == 2
+    assert late.known.runs.keys() == {"a", "b"}
+    assert len(late.known.runs["b"].versions) == 2
 
 
 def test_a_patch_that_names_no_trace_waits_for_the_start_of_its_run() -> None:
@@ -68,7 +68,7 @@ def test_a_patch_that_names_no_trace_waits_for_the_start_of_its_run() -> None:
     found.hear([Heard(NOON, [start("b", "a", "a"), start("a")])])
     together = taken(found)
     assert list(together) == ["a"]
-    assert len(together["a"].runs["b"].versions) == 2
+    assert len(together["a"].known.runs["b"].versions) == 2
     assert again(found).size == found.size
 
 
@@ -105,11 +105,11 @@ def test_a_run_is_closed_an_hour_after_its_trace_was_last_heard_of_and_only_once
 def test_a_run_that_ends_after_it_was_closed_becomes_an_ordinary_call() -> None:
     found = holding((NOON, [start("a")]))
     closed = taken(found, NOON + HOUR)["a"]
-    (call,) = calls_of(closed.runs, source="collector", dimensions=("feature",), closed=closed.closed)
+    (call,) = calls_of(closed.known.runs, source="collector", dimensions=("feature",), closed=closed.closed)
     assert (call.status, call.error_kind) == ("error", "NeverEnded")
     found.hear([Heard(NOON + HOUR + 5, [end("a")])])
     ended = taken(found, NOON + HOUR + 5)["a"]
-    (call,) = calls_of(ended.runs, source="collector", dimensions=("feature",), closed=ended.closed)
+    (call,) = calls_of(ended.known.runs, source="collector", dimensions=("feature",), closed=ended.closed)
     assert (call.status, call.error_kind) == ("success", None)
 
 
@@ -127,7 +127,7 @@ def test_what_a_state_and_the_files_after_it_both_say_counts_once() -> None:
     found = holding((NOON, [start("a"), end("a")]))
     restarted = again(found)
     restarted.hear([Heard(NOON, [start("a"), end("a")])])
-    assert taken(restarted)["a"].runs == taken(found)["a"].runs
+    assert taken(restarted)["a"].known.runs == taken(found)["a"].known.runs
 
 
 def test_complete_traces_are_let_go_after_an_hour_and_open_ones_are_not() -> None:
@@ -137,7 +137,7 @@ def test_complete_traces_are_let_go_after_an_hour_and_open_ones_are_not() -> Non
     found.forget(NOON + HOUR - 1)
     assert len(list(found.held())) == 3
     found.forget(NOON + HOUR)
-    assert [records.kept(payload).trace for payload in found.held()] == ["", "open"]
+    assert [records.kept(payload, ()).trace for payload in found.held()] == ["", "open"]
     found.hear([Heard(NOON + HOUR, [end("open")])])
     taken(found)
     found.forget(NOON + 3 * HOUR)
@@ -149,10 +149,10 @@ def test_where_there_are_too_many_the_oldest_complete_ones_are_let_go(
 ) -> None:
     found = holding(*((NOON + number, [start(str(number)), end(str(number))]) for number in range(10)))
     taken(found, NOON + 10)
-    one = len(records.packed(records.kept(list(found.held())[1]).runs))
+    one = len(Known.of(records.kept(list(found.held())[1], ()).runs, ()).packed())
     monkeypatch.setattr(traces, "REMEMBERED_BYTES", 4 * one)
     found.forget(NOON + 10)
-    assert [records.kept(payload).trace for payload in found.held()] == ["", "6", "7", "8", "9"]
+    assert [records.kept(payload, ()).trace for payload in found.held()] == ["", "6", "7", "8", "9"]
 
 
 def test_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,4 +172,4 @@ def test_projects_survive_and_the_oldest_are_let_go(monkeypatch: pytest.MonkeyPa
 
 def test_records_of_another_kind_are_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
-        records.heard(b"\x93\x01\x02\x03")
+        records.heard(b"\x93\x01\x02\x03", ())

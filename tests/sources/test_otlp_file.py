@@ -21,7 +21,7 @@ from whyspend.sources.otlp_file import pool
 from whyspend.sources.otlp_file.files import parts, trace_files
 from whyspend.sources.otlp_file.pool import SLACK, Pool
 from whyspend.sources.otlp_file.reading import Reading
-from whyspend.wire.otlp import read_request, to_record
+from whyspend.wire.otlp import read_json, to_record
 from whyspend.workspace import Pulled, Workspace
 from whyspend.workspace.windows import of_days
 
@@ -350,7 +350,7 @@ def test_many_pulls_of_a_long_file_count_each_call_once_with_its_owner(
 
 def test_a_call_that_began_before_what_is_read_again_is_not_judged_again() -> None:
     """Its inner call may lie further back: it would come in beside it."""
-    batch = read_request(request(llm(1), llm(2, start_ms=500_000), llm(3, start_ms=600_000)), ())
+    batch = read_json(request(llm(1), llm(2, start_ms=500_000), llm(3, start_ms=600_000)), ())
     assert batch is not None
     held = Pool(horizon=START + SLACK)
     for one in batch.spans:

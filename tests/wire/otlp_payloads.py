@@ -1,12 +1,13 @@
 """Spans as exporters write them in OTLP/JSON, and the calls that come of them."""
 
+import base64
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from whyspend.model import Call
-from whyspend.wire.otlp import Record, Settled, read_request, settle, to_record
+from whyspend.wire.otlp import Record, Settled, read_json, settle, to_record
 
 DATA = Path(__file__).parent.parent / "data" / "otlp"
 """One request of each convention: the shape of what its SDK writes, every message replaced by MARKER."""
@@ -68,8 +69,34 @@ def request(*spans: Json, scope: str = "test", resource: Json | None = None) -> 
     return json.dumps({"resourceSpans": [part]}).encode()
 
 
+def message(body: bytes) -> Any:
+    """A request in JSON as the message of opentelemetry-proto. Its JSON has ids in base64."""
+    from google.protobuf.json_format import ParseDict
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    return ParseDict(_with_base64(json.loads(body)), ExportTraceServiceRequest(), ignore_unknown_fields=True)
+
+
+def protobuf(body: bytes) -> bytes:
+    """A request in JSON, in protobuf."""
+    found: bytes = message(body).SerializeToString()
+    return found
+
+
+def _with_base64(given: Any) -> Any:
+    if isinstance(given, list):
+        return [_with_base64(item) for item in given]
+    if not isinstance(given, dict):
+        return given
+    ids = ("traceId", "spanId", "parentSpanId")
+    return {
+        key: base64.b64encode(bytes.fromhex(item)).decode() if key in ids else _with_base64(item)
+        for key, item in given.items()
+    }
+
+
 def records_of(body: bytes, dimensions: tuple[str, ...] = DIMENSIONS) -> list[Record]:
-    batch = read_request(body, dimensions)
+    batch = read_json(body, dimensions)
     assert batch is not None
     found = (to_record(one, source="otel", dimensions=dimensions) for one in batch.spans)
     return [record for record in found if record is not None]

@@ -19,7 +19,7 @@ from tests.wire.otlp_payloads import (
 )
 from tests.wire.payloads import tokens
 
-from whyspend.wire.otlp import names, read_request
+from whyspend.wire.otlp import names, read_json
 from whyspend.wire.otlp.names import is_read
 
 TOKENS: dict[str, dict[str, int]] = {
@@ -172,7 +172,7 @@ def test_every_payload_is_looked_at() -> None:
 def test_no_text_of_a_prompt_or_an_answer_is_kept(path: Any) -> None:
     body = path.read_bytes()
     assert MARKER.encode() in body
-    batch = read_request(body, ("feature", "env", "user_tier"))
+    batch = read_json(body, ("feature", "env", "user_tier"))
     assert batch is not None
     assert MARKER not in repr(batch)
     assert MARKER not in repr(records_of(body))

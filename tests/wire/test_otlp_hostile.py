@@ -21,7 +21,7 @@ from tests.wire.otlp_payloads import (
 )
 from tests.wire.test_wire_laws import assert_honest
 
-from whyspend.wire.otlp import Record, names, read_request, settle
+from whyspend.wire.otlp import Record, names, read_json, settle
 
 HUGE = "9" * 5000
 NESTED = (
@@ -47,7 +47,7 @@ DEEP = '{"resourceSpans":' + "[" * 100_000 + "]" * 100_000 + "}"
     ],
 )
 def test_what_is_no_request_is_told(body: bytes) -> None:
-    assert read_request(body, DIMENSIONS) is None
+    assert read_json(body, DIMENSIONS) is None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_is_no_request_is_told(body: bytes) -> None:
 )
 def test_a_span_that_cannot_be_placed_is_counted_and_the_others_stay(field: Json) -> None:
     bad = llm(1) | field
-    batch = read_request(request(bad, llm(2)), DIMENSIONS)
+    batch = read_json(request(bad, llm(2)), DIMENSIONS)
     assert batch is not None
     assert (len(batch.spans), batch.unreadable) == (1, 1)
 
@@ -79,7 +79,7 @@ def test_a_span_that_cannot_be_placed_is_counted_and_the_others_stay(field: Json
 def test_attributes_as_a_map_lose_their_span_only() -> None:
     bad = llm(1)
     bad["attributes"] = {"gen_ai.usage.input_tokens": 5}
-    batch = read_request(request(bad, llm(2)), DIMENSIONS)
+    batch = read_json(request(bad, llm(2)), DIMENSIONS)
     assert batch is not None and (len(batch.spans), batch.unreadable) == (1, 1)
 
 
@@ -87,7 +87,7 @@ def test_attributes_as_a_map_lose_their_span_only() -> None:
 def test_a_part_of_another_shape_is_counted(part: Any) -> None:
     whole = json.loads(request(llm(1)))
     whole["resourceSpans"].append(part)
-    batch = read_request(json.dumps(whole).encode(), DIMENSIONS)
+    batch = read_json(json.dumps(whole).encode(), DIMENSIONS)
     assert batch is not None and (len(batch.spans), batch.unreadable) == (1, 1)
 
 

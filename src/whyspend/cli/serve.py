@@ -26,6 +26,11 @@ To send traces here alone:
 To send them to LangSmith and here, with LANGSMITH_ENDPOINT not set (langsmith 0.4 or later):
   export LANGSMITH_TRACING=true
   export LANGSMITH_RUNS_ENDPOINTS='{{"https://api.smith.langchain.com":"YOUR_LANGSMITH_KEY","{address}":"{key}"}}'
+
+To send the spans of OpenTelemetry here:
+  export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={address}/v1/traces
+  export OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf
+  export OTEL_EXPORTER_OTLP_TRACES_HEADERS=x-api-key={key}
 """
 
 
@@ -39,7 +44,7 @@ To send them to LangSmith and here, with LANGSMITH_ENDPOINT not set (langsmith 0
 @click.option("--api-key", default="", help="env:NAME: the variable that holds what senders must give.")
 @place_options
 def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str | None) -> None:
-    """Collect what the LangSmith SDK traces, on this machine and without an account.
+    """Collect what LangSmith's SDK and OpenTelemetry trace, on this machine and without an account.
 
     Prints the environment variables that send traces here. What is received is on the disk before it is
     acknowledged, and in every report about a second later. Needs: pip install 'whyspend[serve]'.

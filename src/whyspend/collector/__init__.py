@@ -1,13 +1,14 @@
 """The collector: what is traced, taken in on this machine, and in the ledger a second later.
 
 A request goes this way:
-serving (who may speak, limits, unpacking) -> wire.ingest (events without any text) -> spool (fsync) -> 202,
+serving (who may speak, limits, unpacking) -> wire.ingest or wire.otlp (no text) -> spool (fsync) -> 202 or 200,
 and from there: traces (merged, in memory) -> publishing (calls, through the ledger's writer). After a crash the
 spool is read again; the ledger takes a call that it has already, so each is there once.
 """
 
 from whyspend.collector.collecting import Collector, collecting
 from whyspend.collector.intake import Intake
+from whyspend.collector.otlp import Exports
 from whyspend.collector.state import State
 from whyspend.collector.writing import Writing
 from whyspend.serving import Answers, Endpoint
@@ -17,4 +18,9 @@ __all__ = ["Collector", "collecting", "endpoints"]
 
 def endpoints(collector: Collector, answers: Answers) -> list[Endpoint]:
     """All that a collector answers."""
-    return [*Writing(collector, Intake()).endpoints(), *State(collector, answers).endpoints()]
+    intake = Intake()
+    return [
+        *Writing(collector, intake).endpoints(),
+        *Exports(collector, intake).endpoints(),
+        *State(collector, answers).endpoints(),
+    ]

@@ -19,6 +19,7 @@ from whyspend.collector.traces import Traces
 from whyspend.errors import LedgerError, UsageError
 from whyspend.ledger import Writer, disk
 from whyspend.wire.ingest import Event
+from whyspend.wire.otlp import Record
 from whyspend.workspace import PULL_MEMORY, Workspace, prices
 
 GRACE_SECONDS = 120
@@ -37,8 +38,12 @@ class Collector:
     traces: Traces
     spool: Spool[Heard]
     publisher: Publisher
+    source: str
+    """The name under which the ledger holds its calls."""
     accepted: int = 0
     """Events since the start that are on the disk."""
+    accepted_spans: int = 0
+    """Spans likewise."""
 
     def accept(self, events: list[Event]) -> "Future[None]":
         """Take events in; the future is done when they are on the disk.
@@ -54,6 +59,16 @@ class Collector:
             if event.session_name is None and event.session_id is not None:
                 event.session_name = self.traces.project(event.session_id)
         return self._append(Heard(int(now), events))
+
+    def accept_spans(self, spans: list[Record]) -> "Future[None]":
+        """Take spans in, made for `dimensions`; the future is done when they are on the disk.
+
+        Raises:
+            FullError: too much is held already; send it again later.
+        """
+        if self.traces.is_full:
+            raise spool.FullError
+        return self._append(Heard(int(time.time()), spans=spans, dimensions=self.dimensions))
 
     def make_project(self, project_id: str, name: str) -> "Future[None]":
         """Remember the name of a project that an application made by id.
@@ -72,6 +87,7 @@ class Collector:
     def _append(self, heard: Heard) -> "Future[None]":
         done = self.spool.append(records.packed(heard), heard)
         self.accepted += len(heard.events)
+        self.accepted_spans += len(heard.spans)
         return done
 
 
@@ -115,7 +131,7 @@ def collecting(
 def _running(
     place: Workspace, folder: Path, source: str, close_after: int, say: Callable[[str], None]
 ) -> Iterator[Collector]:
-    traces = Traces(close_after)
+    traces = Traces(close_after, place.config.dimensions)
     _recover(folder, traces, say)
     spooling = Spool(folder, traces.hear)
     engine = registry.load("engines", "duckdb").connect(memory_limit=PULL_MEMORY, threads=1)
@@ -130,7 +146,7 @@ def _running(
     spooling.start()
     publisher.start()
     try:
-        yield Collector(folder, place.config.dimensions, traces, spooling, publisher)
+        yield Collector(folder, place.config.dimensions, traces, spooling, publisher, source)
     finally:
         publisher.stop()
         spooling.stop()
@@ -144,7 +160,7 @@ def _recover(folder: Path, traces: Traces, say: Callable[[str], None]) -> None:
             if is_state:
                 _recall(found, traces)
             else:
-                traces.hear(map(records.heard, found))
+                traces.hear(records.heard(payload, traces.dimensions) for payload in found)
         except msgspec.DecodeError as error:
             raise LedgerError(
                 f"{found.path} cannot be read: {error}. It may be of a later whyspend: upgrade. "
@@ -158,7 +174,7 @@ def _recover(folder: Path, traces: Traces, say: Callable[[str], None]) -> None:
 
 def _recall(found: Records, traces: Traces) -> None:
     for payload in found:
-        traces.recall(records.kept(payload))
+        traces.recall(records.kept(payload, traces.dimensions))
     if found.torn:
         raise LedgerError(
             f"{found.path} is damaged: its last {found.torn:,} bytes cannot be read. Restore it from a backup. "

@@ -23,6 +23,7 @@ def page(collector: Collector, answers: Answers) -> str:
         label = f'{{status="{name}"}}'
         put("whyspend_requests_total", "counter", "Requests answered.", answers.by_class[name], label)
     put("whyspend_events_total", "counter", "Starts and ends of runs, stored durably.", collector.accepted)
+    put("whyspend_spans_total", "counter", "Spans, stored durably.", collector.accepted_spans)
     put("whyspend_calls_total", "counter", "Calls published; again where one changed.", counts.calls)
     put(
         "whyspend_untagged_calls_total",

@@ -2,16 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from whyspend.collector.records import Heard
+from whyspend.collector.settling import settled
 from whyspend.collector.spool import Spool
 from whyspend.collector.traces import Changed, Traces
 from whyspend.errors import WhyspendError
 from whyspend.ledger import Writer
-from whyspend.model import Batch, Call
-from whyspend.wire.ingest import calls_of, dropped_of
+from whyspend.model import Batch
 
 EVERY_SECONDS = 1.0
 """How long news gather before they are published; so the ledger has them within two seconds."""
@@ -21,7 +21,7 @@ REST = 3
 the day's file again, and where that is large, publishing must leave room for those who send."""
 
 EVENTS_AT_ONCE = 50_000
-"""Events, and runs of their traces, that one publication is made of, about."""
+"""Events and spans, and those of their traces, that one publication is made of, about."""
 
 TURN_BYTES = 64 << 20
 """How long the spool's files may grow before a state takes their place."""
@@ -108,13 +108,9 @@ class Publisher:
 
     def _publish(self, taken: list[Changed]) -> bool:
         """Publish the calls of some traces whole; tells whether that went through."""
-        calls = list(self._calls(taken))
-        dropped = [
-            run
-            for changed in taken
-            if len(changed.runs) > 1  # a run alone is around no other
-            for run in dropped_of(changed.runs, closed=changed.closed)
-        ]
+        found = [settled(changed, self.source, self.dimensions) for changed in taken]
+        calls = [call for batch in found for call in batch.calls]
+        dropped = [double for batch in found for double in batch.dropped]
         if not calls and not dropped:
             return True
         try:
@@ -132,12 +128,6 @@ class Publisher:
         self.counts.calls += len(calls)
         self.counts.untagged += sum(not call.dimensions[0] for call in calls)
         return True
-
-    def _calls(self, taken: list[Changed]) -> Iterator[Call]:
-        for changed in taken:
-            yield from calls_of(
-                changed.runs, source=self.source, dimensions=self.dimensions, closed=changed.closed
-            )
 
     def _turn(self) -> None:
         """Let a state take the place of the spool's files."""

@@ -19,7 +19,7 @@ from whyspend.collector.framing import Records, framed
 from whyspend.ledger import disk
 
 WAITING_BYTES = 32 << 20
-"""Records that may wait for the disk; beyond it senders are told to come back later."""
+"""Records that may wait for the disk, if there is more than one; beyond it senders are told to come back later."""
 
 _NAME = re.compile(r"(\d{10})\.(log|state)")
 
@@ -103,7 +103,7 @@ class Spool(Generic[Kept]):
         record = framed(payload)
         waiting = _Waiting(record, kept, Future())
         with self._news:
-            if self._stopping or self._queued + len(record) > WAITING_BYTES:
+            if self._stopping or (self._queue and self._queued + len(record) > WAITING_BYTES):
                 raise FullError
             self._queue.append(waiting)
             self._queued += len(record)

@@ -1,15 +1,15 @@
-"""The traces that may still change: what was said about their runs, in memory, as long as it is needed.
+"""The traces that may still change: what was said about their runs and spans, in memory, as long as it is needed.
 
 Two threads use it. The spool's tells of what is on the disk (`hear`); the publisher's takes what changed, makes calls
-of it, and puts it back at rest. A trace at rest is a few hundred bytes a run.
+of it, and puts it back at rest. A trace at rest is a few hundred bytes a run or span.
 """
 
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from whyspend.collector.records import Heard, Kept, packed, runs
-from whyspend.wire.ingest import Event, Held, is_ended, merged, trace_of
+from whyspend.collector.records import Heard, Kept, Known, Said, packed
+from whyspend.wire.ingest import Event, trace_of
 
 REMEMBERED_SECONDS = 3_600
 """A trace that is complete is kept so long after it was last heard of: what comes later about one of its runs is
@@ -17,6 +17,10 @@ merged with the call in the ledger, but no more with the other runs of the trace
 
 REMEMBERED_BYTES = 16 << 20
 """What complete traces may take at rest; the ones not heard of for longest are let go first."""
+
+AWAITED_BYTES = 64 << 20
+"""What those of them may take of which a span is still to come: an outer one, that ends after those within it, and
+may never be sent here."""
 
 HELD_BYTES = 256 << 20
 """What all traces may take; beyond it senders are told to come back later."""
@@ -27,8 +31,13 @@ MOST_PROJECTS = 10_000
 EVENT_BYTES = 1_000
 """What an event takes in memory before it is at rest, about, beside its metadata, tags and ancestors."""
 
+CALL_BYTES, SPAN_BYTES = 2_500, 1_000
+"""What a span that is a call takes, and another one; about, and beside its metadata."""
+
 ITEM_BYTES = 100
 """What each of those takes, beside its text."""
+
+UUID_LENGTH = 36
 
 RUN_BYTES = 400
 """What a run takes beside its packed form: its id and where it belongs."""
@@ -41,15 +50,17 @@ class Trace:
     at: int
     """When anything was last said about it, seconds since the epoch."""
     rest: bytes = b""
-    """Its runs, packed."""
-    fresh: list[Event] = field(default_factory=list)
+    """Its runs and spans, packed."""
+    fresh: list[Said] = field(default_factory=list)
     """Said since it was put at rest."""
     fresh_size: int = 0
     """Bytes of it in memory, about."""
-    runs: int = 0
-    """Runs at rest."""
+    items: int = 0
+    """Runs and spans at rest."""
     open: int = 0
-    """Those of them that have not ended, and are waited for."""
+    """Runs among them that have not ended, and are waited for."""
+    waits: bool = False
+    """A span around those at rest is still to come."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Changed:
     """A trace that something was said about since it was last taken, or whose time is over."""
 
     id: str
-    runs: dict[str, Held]
+    known: Known
     closed: frozenset[str]
     """Runs that are waited for no more."""
 
@@ -68,6 +79,8 @@ class Traces:
 
     close_after: int
     """Seconds for which runs that have not ended are waited for, from when their trace was last heard of."""
+    dimensions: tuple[str, ...] = ()
+    """Those of the spans that are heard of."""
     size: int = 0
     """Bytes that they take in memory, about."""
     open: int = 0
@@ -81,7 +94,9 @@ class Traces:
     _moves: list[tuple[str, str, str]] = field(default_factory=list)
     """(run, from, to): runs that first were patched without a word about their trace."""
     _complete: int = 0
-    """Bytes at rest of traces without open runs."""
+    """Bytes at rest of traces without open runs, that wait for no span."""
+    _awaited: int = 0
+    """Bytes at rest of those without open runs that wait for a span."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -107,22 +122,27 @@ class Traces:
                 self._know(record.projects)
                 for event in record.events:
                     self._hear(event, record.at)
+                for span in record.spans:
+                    self._put_in(span.trace_id, span, record.at)
 
     def _hear(self, event: Event, at: int) -> None:
         known = self._home.get(event.run_id)
-        of = trace_of(event) or known or event.run_id
+        of = _name(trace_of(event) or "") or known or _name(event.run_id)
         if known != of:
             self._home[event.run_id] = of
             if known is not None:
                 self._moves.append((event.run_id, known, of))
-        trace = self._traces.pop(of, None) or Trace(at)
-        trace.at = max(at, trace.at)
-        self._add(trace, [event])
-        self._traces[of] = trace
-        self._changed[of] = None
+        self._put_in(of, event, at)
 
-    def _add(self, trace: Trace, said: list[Event]) -> None:
-        size = sum(map(_size, said))
+    def _put_in(self, name: str, said: Said, at: int) -> None:
+        trace = self._traces.pop(name, None) or Trace(at)
+        trace.at = max(at, trace.at)
+        self._add(trace, [said])
+        self._traces[name] = trace
+        self._changed[name] = None
+
+    def _add(self, trace: Trace, said: list[Said]) -> None:
+        size = sum(map(size_of, said))
         trace.fresh.extend(said)
         trace.fresh_size += size
         self.size += size
@@ -149,7 +169,7 @@ class Traces:
                 del self._changed[name]
                 trace = self._traces[name]
                 fresh = self._freshly(trace)
-                most -= len(fresh) + trace.runs
+                most -= len(fresh) + trace.items
                 taken.append((name, trace, fresh))
             is_more = bool(self._changed)
         return [self._merged(name, trace, fresh, now) for name, trace, fresh in taken], is_more
@@ -163,12 +183,18 @@ class Traces:
         """Let go of complete traces that are old, or too many."""
         with self._lock:
             gone = []
-            complete = self._complete
+            complete, awaited = self._complete, self._awaited
             for name, trace in self._traces.items():
-                if trace.at + REMEMBERED_SECONDS > now and complete <= REMEMBERED_BYTES:
+                is_young = trace.at + REMEMBERED_SECONDS > now
+                if is_young and complete <= REMEMBERED_BYTES and awaited <= AWAITED_BYTES:
                     break
-                if not (trace.open or trace.fresh or name in self._changed):
-                    gone.append(name)
+                is_kept = awaited <= AWAITED_BYTES if trace.waits else complete <= REMEMBERED_BYTES
+                if trace.open or trace.fresh or name in self._changed or (is_young and is_kept):
+                    continue
+                gone.append(name)
+                if trace.waits:
+                    awaited -= len(trace.rest)
+                else:
                     complete -= len(trace.rest)
             for name in gone:
                 self._let_go(name)
@@ -185,44 +211,61 @@ class Traces:
                 trace = self._traces[name]
                 fresh = list(trace.fresh)
                 is_published = name not in self._changed
-            yield packed(Kept(name, trace.at, is_published, list(_with(trace.rest, fresh).values())))
+            known = Known.at_rest(trace.rest)
+            known.add(fresh)
+            yield packed(
+                Kept(
+                    name,
+                    trace.at,
+                    is_published,
+                    list(known.runs.values()),
+                    spans=list(known.spans.values()),
+                    dimensions=self.dimensions,
+                )
+            )
 
     def recall(self, record: Kept) -> None:
         """Take a record of a state in."""
         self._know(record.projects)
         if not record.trace:
             return
-        self._traces[record.trace] = trace = Trace(record.at)
-        self._home |= dict.fromkeys((run.run_id for run in record.runs), record.trace)
-        self._put(trace, record.runs, sum(not is_ended(run) for run in record.runs))
+        name = _name(record.trace)
+        self._traces[name] = trace = Trace(record.at)
+        self._home |= dict.fromkeys((run.run_id for run in record.runs), name)
+        known = Known.of(record.runs, record.spans)
+        self._put(trace, known, len(known.unended()))
         if not record.is_published:
-            self._changed[record.trace] = None
+            self._changed[name] = None
 
-    def _merged(self, name: str, trace: Trace, fresh: list[Event], now: int) -> Changed:
-        found = _with(trace.rest, fresh)
-        unended = frozenset(run_id for run_id, run in found.items() if not is_ended(run))
+    def _merged(self, name: str, trace: Trace, fresh: list[Said], now: int) -> Changed:
+        known = Known.at_rest(trace.rest)
+        known.add(fresh)
+        unended = known.unended()
         is_over = trace.at + self.close_after <= now
         with self._lock:
-            self._put(trace, list(found.values()), 0 if is_over else len(unended))
-        return Changed(name, found, unended if is_over else frozenset())
+            self._put(trace, known, 0 if is_over else len(unended))
+        return Changed(name, known, unended if is_over else frozenset())
 
-    def _freshly(self, trace: Trace) -> list[Event]:
+    def _freshly(self, trace: Trace) -> list[Said]:
         """What was said about a trace since it was at rest; it is no more held there."""
         fresh, trace.fresh = trace.fresh, []
         self.size -= trace.fresh_size
         trace.fresh_size = 0
         return fresh
 
-    def _put(self, trace: Trace, found: list[Held], unended: int) -> None:
-        """Put runs at rest, instead of those that were."""
+    def _put(self, trace: Trace, known: Known, unended: int) -> None:
+        """Put what is known at rest, instead of what was."""
         self._count(trace, -1)
-        trace.rest, trace.runs, trace.open = packed(found), len(found), unended
+        trace.rest, trace.items = known.packed(), len(known)
+        trace.open, trace.waits = unended, known.waits()
         self._count(trace, 1)
 
     def _count(self, trace: Trace, sign: int) -> None:
-        self.size += sign * (len(trace.rest) + RUN_BYTES * trace.runs)
+        self.size += sign * (len(trace.rest) + RUN_BYTES * trace.items)
         self.open += sign * trace.open
-        if not trace.open:
+        if trace.waits and not trace.open:
+            self._awaited += sign * len(trace.rest)
+        elif not trace.open:
             self._complete += sign * len(trace.rest)
 
     def _overdue(self, now: int) -> list[str]:
@@ -241,35 +284,41 @@ class Traces:
         for run_id, old, new in moves:
             if (left := self._traces.get(old)) is None or new not in self._traces:
                 continue
-            at_rest = runs(left.rest) if left.rest else []
-            stays = [run for run in at_rest if run.run_id != run_id]
-            before = [event for run in at_rest if run.run_id == run_id for event in run.versions]
+            known = Known.at_rest(left.rest)
+            moving = known.runs.pop(run_id, None)
             fresh = self._freshly(left)
-            self._add(left, [event for event in fresh if event.run_id != run_id])
-            self._add(self._traces[new], before + [event for event in fresh if event.run_id == run_id])
-            self._put(left, stays, sum(not is_ended(run) for run in stays))
+            self._add(left, [said for said in fresh if not _is_of(run_id, said)])
+            self._add(self._traces[new], list(moving.versions) if moving else [])
+            self._add(self._traces[new], [said for said in fresh if _is_of(run_id, said)])
+            self._put(left, known, len(known.unended()))
             self._changed[new] = None
-            if not stays and not left.fresh:
+            if not known and not left.fresh:
                 self._let_go(old)
 
     def _let_go(self, name: str) -> None:
         trace = self._traces.pop(name)
         self._count(trace, -1)
         self._changed.pop(name, None)
-        for run in runs(trace.rest) if trace.rest else ():
-            if self._home.get(run.run_id) == name:
-                del self._home[run.run_id]
+        for run_id in Known.at_rest(trace.rest).runs:
+            if self._home.get(run_id) == name:
+                del self._home[run_id]
 
 
-def _size(event: Event) -> int:
-    items = len(event.metadata) + len(event.tags) + len(event.parent_ids)
-    texts = sum(len(value) for value in event.metadata.values() if type(value) is str)
-    return EVENT_BYTES + ITEM_BYTES * items + texts
+def _name(trace_id: str) -> str:
+    """The id of a trace as OpenTelemetry writes it: of a UUID, LangSmith's SDK takes the digits there."""
+    return trace_id.replace("-", "") if len(trace_id) == UUID_LENGTH else trace_id
 
 
-def _with(rest: bytes, fresh: Iterable[Event]) -> dict[str, Held]:
-    """Runs by id, with what was said about them since."""
-    found = {run.run_id: run for run in runs(rest)} if rest else {}
-    for event in fresh:
-        found[event.run_id] = merged(found.get(event.run_id), event)
-    return found
+def _is_of(run_id: str, said: Said) -> bool:
+    return isinstance(said, Event) and said.run_id == run_id
+
+
+def size_of(said: Said) -> int:
+    """Bytes that it takes in memory before it is at rest, about."""
+    if isinstance(said, Event):
+        items = len(said.metadata) + len(said.tags) + len(said.parent_ids)
+        texts = sum(len(value) for value in said.metadata.values() if type(value) is str)
+        return EVENT_BYTES + ITEM_BYTES * items + texts
+    if said.call is None:
+        return SPAN_BYTES
+    return CALL_BYTES + len(said.call.metadata or "") + ITEM_BYTES * len(said.call.tags or ())

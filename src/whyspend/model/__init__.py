@@ -25,7 +25,7 @@ Rate = Annotated[float | None, Meta(extra={"sql": "DOUBLE"})]
 Texts = Annotated[tuple[str, ...] | None, Meta(extra={"sql": "VARCHAR[]"})]
 
 
-class Call(Struct, kw_only=True, gc=False):
+class Call(Struct, kw_only=True, gc=False, omit_defaults=True):
     """One billable model call: the only fact row. Never holds the text of a prompt or an answer.
 
     The columns of the ledger are exactly these fields, in this order, with `dimensions` and `attributed`

@@ -13,6 +13,11 @@ from urllib.parse import urlsplit
 
 from whyspend.errors import UsageError
 
+WITHOUT_KEY = (
+    "The API key is missing or wrong. Send it as x-api-key: LangSmith's SDK does with LANGSMITH_API_KEY, "
+    "OpenTelemetry's exporters do with OTEL_EXPORTER_OTLP_TRACES_HEADERS."
+)
+
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 
@@ -48,10 +53,7 @@ class Guard:
         if _is_of_another_site(headers, host):
             return 403, "Requests from web pages are refused."
         if self.key and not self._has_key(headers):
-            return (
-                401,
-                "The API key is missing or wrong. Send it as x-api-key: the SDK does with LANGSMITH_API_KEY.",
-            )
+            return 401, WITHOUT_KEY
         return None
 
     def _has_key(self, headers: Mapping[str, str]) -> bool:

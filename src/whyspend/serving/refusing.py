@@ -17,5 +17,9 @@ class RefusedError(Exception):
 def said(status: int, why: str) -> Response:
     """The answer. What is still sent of the body is read past by the server, so the sender sees the answer, and the
     connection can be used again; for how long, says connections.HEAD_SECONDS."""
-    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
-    return JSONResponse({"detail": why}, status, headers=headers)
+    return JSONResponse({"detail": why}, status, headers=headers_of(status))
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """The headers of a refusal."""
+    return {"Retry-After": RETRY_SECONDS} if status == 503 else {}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from whyspend.errors import InputError
 from whyspend.sources.otlp_file.files import Part, first_line
-from whyspend.wire.otlp import Batch, read_request
+from whyspend.wire.otlp import Batch, read_json
 
 LONGEST = 64 * 2**20
 """Bytes of a line, or of a file that is one JSON document. A collector sends some 8,192 spans at a time."""
@@ -100,7 +100,7 @@ class Reading:
                 self.read_to += len(line) + _skipped(opened)
                 self._bad(offset)
                 continue
-            batch = read_request(line, self.dimensions) if line.strip() else Batch([])
+            batch = read_json(line, self.dimensions) if line.strip() else Batch([])
             if batch is None and not is_whole and not self.part.file.is_gzip:
                 return  # half written: it is left for the next pull
             self.read_to += len(line)
@@ -112,7 +112,7 @@ class Reading:
 
     def _document(self, body: bytes) -> Iterator[tuple[Batch, int]]:
         """A file that is one JSON document over many lines; left for the next pull until it is whole."""
-        batch = read_request(body, self.dimensions)
+        batch = read_json(body, self.dimensions)
         if batch is None:
             self._bad(0)
             return

@@ -1,7 +1,7 @@
 """What a span is: a call of a model, an embedding, or anything else."""
 
 from whyspend.wire.otlp import names
-from whyspend.wire.otlp.decode import Span
+from whyspend.wire.otlp.spans import Span
 from whyspend.wire.otlp.usage import first
 
 _VERCEL_CALLS = {".doGenerate": "llm", ".doStream": "llm", ".doEmbed": "embedding"}

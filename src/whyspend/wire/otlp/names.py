@@ -134,6 +134,7 @@ LEVEL = "langfuse.observation.level"
 FIRST_TOKEN_SECONDS = ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token")
 FIRST_TOKEN_MILLIS = ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
 FIRST_TOKEN_AT = "langfuse.observation.completion_start_time"  # noqa: S105 - a token of a model, not a secret
+EXCEPTION_EVENT, EXCEPTION_TYPE = "exception", "exception.type"
 FIRST_TOKEN_EVENTS = ("First Token Stream Event", "ai.stream.firstChunk")
 
 # What kind of span it is

@@ -26,14 +26,14 @@ from whyspend.wire._tags import (
 )
 from whyspend.wire._terms import price_context
 from whyspend.wire.otlp import names
-from whyspend.wire.otlp.decode import Span, Value
 from whyspend.wire.otlp.kinds import kind_of
+from whyspend.wire.otlp.spans import Span, Value
 from whyspend.wire.otlp.usage import first, put_costs, put_counts
 
 _CLASS = re.compile(r"[A-Za-z0-9_.:$/-]{1,128}")
 
 
-class Record(Struct, gc=False):
+class Record(Struct, gc=False, omit_defaults=True):
     """What is kept of a span: no attribute, and no text but names and tags."""
 
     trace_id: str
@@ -72,6 +72,35 @@ def to_record(span: Span, *, source: str, dimensions: tuple[str, ...]) -> Record
         call=_call(span, span_id, metadata, source, dimensions),
         response_id=short(response_id) if isinstance(response_id, str) else None,
     )
+
+
+def fitted(record: Record, old: tuple[str, ...], new: tuple[str, ...]) -> Record:
+    """A record that was made for some dimensions, for others. Values of those that are new may be in the metadata.
+
+    What is no dimension any more goes there.
+    """
+    if old == new:
+        return record
+    ancestor, call = record.ancestor, record.call
+    ancestor.dimensions = _reordered(ancestor.dimensions, old, new)
+    if call is not None:
+        metadata: dict[str, Any] = msgspec.json.decode(call.metadata) if call.metadata else {}
+        metadata |= {key: value for key, value in zip(old, call.dimensions, strict=True) if value}
+        attributed = _reordered(call.attributed, old, new)
+        call.dimensions = tuple(tag_text(metadata.pop(key, None)) for key in new)
+        call.attributed = tuple(
+            (origin or "call") if value else None
+            for value, origin in zip(call.dimensions, attributed, strict=True)
+        )
+        call.metadata = other_metadata(metadata, tuple(sorted(metadata)))
+    return record
+
+
+def _reordered(
+    values: tuple[str | None, ...], old: tuple[str, ...], new: tuple[str, ...]
+) -> tuple[str | None, ...]:
+    known = dict(zip(old, values, strict=True))
+    return tuple(known.get(key) for key in new)
 
 
 def _call(

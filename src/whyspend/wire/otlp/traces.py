@@ -47,10 +47,13 @@ def _once(records: Iterable[Record]) -> dict[str, Record]:
     """Each span once: of two versions the one with counts, else the one that ended last."""
     found: dict[str, Record] = {}
     for record in records:
-        held = found.get(record.id)
-        if held is None or _fullness(record) > _fullness(held):
-            found[record.id] = record
+        found[record.id] = fuller(found.get(record.id), record)
     return found
+
+
+def fuller(held: Record | None, record: Record) -> Record:
+    """Of two versions of a span, the one that tells more."""
+    return record if held is None or _fullness(record) > _fullness(held) else held
 
 
 def _fullness(record: Record) -> tuple[object, ...]:

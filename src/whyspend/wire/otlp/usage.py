@@ -15,7 +15,7 @@ from whyspend.model import Call
 from whyspend.wire._amounts import pico
 from whyspend.wire._usage import as_count, put_usage
 from whyspend.wire.otlp import names
-from whyspend.wire.otlp.decode import Span, Value
+from whyspend.wire.otlp.spans import Span, Value
 
 Attributes = Mapping[str, Value]
 

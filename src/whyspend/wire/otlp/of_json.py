@@ -10,52 +10,17 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from sys import maxsize
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from whyspend.wire.otlp import names
-
-Value = str | int | float | bool | list[str]
-LONGEST_VALUE = 20_000
-"""Characters of a text that is looked at, such as a JSON object of usage."""
-LAST_MICROS = 253_402_300_800_000_000
-"""The year 10000, in microseconds since the epoch."""
+from whyspend.wire.otlp.spans import LONGEST_KEY, LONGEST_VALUE, Batch, Span, Value, micros
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Span(Struct, gc=False):
-    """One span as its exporter wrote it."""
-
-    trace_id: str
-    """32 hex digits."""
-    span_id: str
-    """16 hex digits."""
-    parent_id: str | None
-    name: str
-    start: int
-    """Microseconds since the epoch, UTC."""
-    end: int | None
-    failed: bool
-    error_type: str | None
-    """The class that an exception event names."""
-    first_token: int | None
-    """Microseconds, where an event says so."""
-    scope: str
-    scope_version: str
-    attributes: dict[str, Value]
-    resource: dict[str, Value]
-
-
-class Batch(Struct, gc=False):
-    """The spans of one request."""
-
-    spans: list[Span]
-    unreadable: int = 0
-    """Spans without a valid id or start, or of another shape."""
 
 
 class _Attribute(Struct, gc=False):
@@ -129,24 +94,27 @@ _VALUE = msgspec.json.Decoder(_AnyValue)
 _ARRAY = msgspec.json.Decoder(_Array)
 
 
-def read_request(body: bytes, dimensions: tuple[str, ...]) -> Batch | None:
+def read_json(body: bytes, dimensions: tuple[str, ...], most: int = maxsize) -> Batch | None:
     """Read one request, or a list of them; None where it is no JSON of that shape.
 
     A request of logs or metrics has no spans. A span that cannot be read is counted, and the others are kept.
+
+    Raises:
+        TooManyError: it has more than `most` spans.
     """
     try:
-        return _read(body, dimensions)
+        return _read(body, dimensions, most)
     except _UNREADABLE:
         pass
     try:
-        return _read(_mended(body), dimensions)
+        return _read(_mended(body), dimensions, most)
     except (*_UNREADABLE, ValueError):
         return None
 
 
-def _read(body: bytes, dimensions: tuple[str, ...]) -> Batch:
+def _read(body: bytes, dimensions: tuple[str, ...], most: int) -> Batch:
     whole = _REQUESTS.decode(body) if body.lstrip()[:1] == b"[" else [_REQUEST.decode(body)]
-    batch = Batch([])
+    batch = Batch([], most=most)
     for request in whole:
         for part in request.resource_spans or ():
             _read_resource(part, dimensions, batch)
@@ -166,11 +134,7 @@ def _read_resource(part: Raw, dimensions: tuple[str, ...], batch: Batch) -> None
             continue
         scope = scoped.scope or _Scope()
         for raw in scoped.spans or ():
-            span = _span(raw, dimensions, scope, resource)
-            if span is None:
-                batch.unreadable += 1
-            else:
-                batch.spans.append(span)
+            batch.take(_span(raw, dimensions, scope, resource))
 
 
 def _of_shape(decoder: msgspec.json.Decoder[Any], part: Raw) -> Any:
@@ -212,8 +176,8 @@ def _events(events: Sequence[_Event], dimensions: tuple[str, ...]) -> tuple[str 
     """The class of the exception, and when the first token came."""
     error_type = first_token = None
     for event in events:
-        if event.name == "exception" and event.attributes:
-            said = [item.value for item in event.attributes if item.key == "exception.type"]
+        if event.name == names.EXCEPTION_EVENT and event.attributes:
+            said = [item.value for item in event.attributes if item.key == names.EXCEPTION_TYPE]
             text = _value(said[-1]) if said else None
             error_type = text if isinstance(text, str) else error_type
         elif event.name in names.FIRST_TOKEN_EVENTS and first_token is None:
@@ -225,7 +189,7 @@ def _attributes(items: Sequence[_Attribute], dimensions: tuple[str, ...]) -> dic
     return {
         item.key: value
         for item in items
-        if len(item.key) <= 256
+        if len(item.key) <= LONGEST_KEY
         and names.is_read(item.key, dimensions)
         and (value := _value(item.value)) is not None
     }
@@ -284,12 +248,10 @@ def _id(text: str, size: int) -> str | None:
 
 
 def _micros(nanos: str | float | None) -> int | None:
-    """Microseconds of a time in nanoseconds since the epoch; 0 and what no calendar has are no time."""
+    """Microseconds of a time in nanoseconds, which may stand there as text."""
     if isinstance(nanos, str):
         nanos = int(nanos) if len(nanos) <= 20 and re.fullmatch(r"[0-9]+", nanos) else None
-    if nanos is None or not 0 < nanos < LAST_MICROS * 1000:
-        return None
-    return int(nanos) // 1000
+    return micros(nanos)
 
 
 def _mended(body: bytes) -> bytes:
