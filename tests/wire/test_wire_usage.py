@@ -133,6 +133,21 @@ def test_two_choices_that_repeat_the_usage_of_the_response_count_once() -> None:
     assert tokens(call) == NORMAL
 
 
+def test_details_that_old_langchain_leaves_out_come_from_the_providers_own_object() -> None:
+    """langchain-openai before 0.2.3 has the totals alone; the same answer has OpenAI's own words beside them."""
+    one = generation(usage_metadata={"input_tokens": 1200, "output_tokens": 300, "total_tokens": 1500})
+    said: Json = {"prompt_tokens": 1200, "completion_tokens": 300, "total_tokens": 1500}
+    said["prompt_tokens_details"] = {"cached_tokens": 1024}
+    said["completion_tokens_details"] = {"reasoning_tokens": 128}
+    for choices in ([one], [one, one]):
+        whole = {"token_usage": said}
+        call = call_of(v1_run(outputs={"generations": [choices], "llm_output": whole}), "v1")
+        assert (tokens(call), call.usage_source) == (NORMAL, "generations")
+    other = {"token_usage": said | {"prompt_tokens": 1201}}
+    call = call_of(v1_run(outputs={"generations": [[one]], "llm_output": other}), "v1")
+    assert tokens(call) == {"input": 1200, "output": 300}
+
+
 def test_openais_own_usage_object_is_the_last_resort() -> None:
     usage = {
         "prompt_tokens": 1200,

@@ -202,12 +202,16 @@ def _added(found: list[Usage], reported: Usage | None) -> Usage:
 
     With n=2, ChatOpenAI writes the usage of the whole response on each of the two choices: 300 output tokens,
     twice. `llm_output.token_usage` tells: where one choice already has all of it, it is counted once.
+    Before langchain-openai 0.2.3 a choice has no details: the same counts as the provider told them have those.
     """
     first = found[0]
-    if len(found) == 1 or (
-        reported
-        and (reported.input_tokens, reported.output_tokens) == (first.input_tokens, first.output_tokens)
+    if reported and (reported.input_tokens, reported.output_tokens) == (
+        first.input_tokens,
+        first.output_tokens,
     ):
+        is_bare = first.input_token_details is None and first.output_token_details is None
+        return reported if is_bare else first
+    if len(found) == 1:
         return first
     totals = [usage.total_tokens for usage in found]
     return Usage(

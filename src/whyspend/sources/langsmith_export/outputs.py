@@ -27,13 +27,15 @@ FROM found_usage
 CHOSEN = """
 SELECT * EXCLUDE (answer, own, found, bill, reported, all_given, all_made),
   CAST(CASE WHEN {written_counts} THEN written WHEN {own_counts} THEN own
-    WHEN len(found) = 1 OR (len(found) > 1 AND {one_has_all}) THEN found[1]
+    WHEN len(found) > 0 AND {one_has_all} THEN CASE WHEN {is_bare} THEN reported ELSE found[1] END
+    WHEN len(found) = 1 THEN found[1]
     WHEN len(found) > 1 THEN {summed} ELSE reported END AS VARCHAR) AS usage,
   CASE WHEN {written_counts} THEN 'metadata' WHEN {own_counts} THEN 'outputs' WHEN len(found) > 0 THEN 'generations'
     ELSE 'llm_output' END AS usage_from
 FROM reported_usage
 """
-"""`one_has_all`: with n=2, ChatOpenAI writes the usage of the whole response on each of the two choices."""
+"""`one_has_all`: with n=2, ChatOpenAI writes the usage of the whole response on each of the two choices.
+`is_bare`: before langchain-openai 0.2.3 these have no details; the provider's own object has them."""
 
 
 def steps() -> dict[str, str]:
@@ -61,6 +63,10 @@ def steps() -> dict[str, str]:
         one_has_all=" AND ".join(
             f"{member('reported', key)} IS NOT DISTINCT FROM {member('found[1]', key)}"
             for key in ("input_tokens", "output_tokens")
+        ),
+        is_bare=" AND ".join(
+            f"{given(member('found[1]', key))} IS NULL"
+            for key in ("input_token_details", "output_token_details")
         ),
         summed=_summed(),
     )
