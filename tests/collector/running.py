@@ -11,20 +11,24 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import zstandard
+from tests.collector.models import Told
 
 from whyspend import registry
+from whyspend.config import load
 from whyspend.ledger import Ledger
+from whyspend.pricing.view import usd
+from whyspend.workspace import Workspace
 
 Run = dict[str, Any]
 
-FOREIGN = ("LANGSMITH_", "LANGCHAIN_", "OPENAI_", "OTEL_", "WHYSPEND_")
+FOREIGN = ("ANTHROPIC_", "LANGSMITH_", "LANGCHAIN_", "OPENAI_", "OTEL_", "WHYSPEND_")
 BOUNDARY = "a-boundary-of-ours"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 
@@ -204,3 +208,19 @@ def send(
         timeout=30,
     )
     return answer.status_code
+
+
+def priced(folder: Path) -> list[Told]:
+    """Each call that the ledger `folder/led` holds, with its cost, at the prices of when it was made."""
+    place = Workspace(replace(load(None, {}), ledger=str(folder / "led")))
+    data = place.data(place.window("3d"))
+    columns = {"feature": "feature", "answered": "coalesce(model_answered, model_requested)"}
+    sql = f"SELECT * FROM ({data.priced_calls(columns)}) priced"
+    names = [name for name, _ in place.engine.columns(sql)]
+    return [_told(dict(zip(names, row, strict=True))) for row in place.engine.rows(sql)]
+
+
+def _told(row: Run) -> Told:
+    cost = usd(row["cost"])
+    found = {name: row[name] for name in Told._fields if name in row}
+    return Told(**found | {"model": row["answered"], "cost": None if cost is None else cost.normalize()})

@@ -4,43 +4,58 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.collector.running import Serving, environment, report, serving, within
-from tests.tagging.receiver import Receiver, receiving
+from examples.model_server import ModelServer, Served, model_server
+from tests.collector.models import BothHandler, told
+from tests.collector.running import Serving, environment, priced, report, serving, within
+from tests.tagging.receiver import receiving
 
 ROOT = Path(__file__).parents[2]
 OLDEST = ROOT / ".venv-oldest" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
-ROUNDS = 5
+ROUNDS = 3
+CALLS = 11
+"""Of a round; one of them is of Anthropic's client, which is not beside the oldest ones."""
 SECRET = "the-secret-words-of-a-prompt"
 
 pytestmark = pytest.mark.slow  # processes that import LangChain
 
 
 @pytest.fixture
-def openai_server() -> Iterator[Receiver]:
-    with receiving() as found:
+def models() -> Iterator[ModelServer]:
+    with model_server(BothHandler) as found:
         yield found
 
 
 def play(
-    server: Serving, openai: Receiver, mode: str = "batches", python: str = sys.executable, **more: str
+    server: Serving, models: ModelServer, how: str = "batches", python: str = sys.executable, **more: str
 ) -> None:
+    """Run the application of the tests."""
+    application = str(Path(__file__).with_name("application.py"))
+    start(server, models, python, application, how, str(ROUNDS), SECRET, **more)
+
+
+def start(server: Serving, models: ModelServer, python: str, *command: str, **more: str) -> None:
+    """Run a program that is traced by LangSmith's SDK."""
     settings = {
         "PYTHONPATH": str(ROOT / "src"),
         "LANGSMITH_TRACING": "true",
         "LANGSMITH_API_KEY": "local",
         "LANGSMITH_PROJECT": "tests",
-        "OPENAI_BASE_URL": f"{openai.url}/v1",
+        "OPENAI_BASE_URL": models.url,
         "OPENAI_API_KEY": "not-a-key",
+        "ANTHROPIC_BASE_URL": models.url.removesuffix("/v1"),
+        "ANTHROPIC_API_KEY": "not-a-key",
     }
     if "LANGSMITH_RUNS_ENDPOINTS" not in more:
         settings["LANGSMITH_ENDPOINT"] = server.address
     done = subprocess.run(
-        [python, str(Path(__file__).with_name("application.py")), mode, str(ROUNDS), SECRET],
+        [python, *command],
         env=environment(**settings, **more),
         capture_output=True,
         text=True,
@@ -50,55 +65,67 @@ def play(
     assert "Failed to send" not in done.stderr
 
 
-def exact(folder: Path) -> None:
-    """Every call is there once, with its tokens, and under its feature."""
-    rows = within(10, folder, 4 * ROUNDS, "feature")
-    assert {row["feature"]: (row["calls"], row["input_tokens"], row["output_tokens"]) for row in rows} == {
-        "untagged": (ROUNDS, 10 * ROUNDS, 2 * ROUNDS),
-        "batch": (ROUNDS, 10 * ROUNDS, 2 * ROUNDS),
-        "chat": (2 * ROUNDS, 20 * ROUNDS, 4 * ROUNDS),
-    }
-    assert all(row["unpriced_calls"] == 0 for row in rows)
+def exact(folder: Path, served: Sequence[Served]) -> None:
+    """Every call that was served is there once: its feature, model, tokens by bucket, and cost."""
+    expected = Counter(map(told, served))
+    until = time.monotonic() + 10
+    while (found := Counter(priced(folder))) != expected and time.monotonic() < until:
+        time.sleep(0.1)
+    assert (list(expected - found), list(found - expected)) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("mode", "more"),
+    ("how", "more"),
     [
         ("batches", {}),
         ("batches", {"LANGSMITH_DISABLE_RUN_COMPRESSION": "true"}),
+        ("batch", {}),
         ("singly", {}),
     ],
-    ids=["multipart in zstd", "plain multipart", "one by one"],
+    ids=["multipart in zstd", "plain multipart", "JSON in batches", "one by one"],
 )
-def test_calls_tokens_and_features_of_the_sdk_are_exact(
-    tmp_path: Path, openai_server: Receiver, mode: str, more: dict[str, str]
+def test_feature_tokens_and_cost_of_every_call_of_the_sdk_are_exact(
+    tmp_path: Path, models: ModelServer, how: str, more: dict[str, str]
 ) -> None:
     with serving(tmp_path) as server:
-        play(server, openai_server, mode, **more)
-        exact(tmp_path)
+        play(server, models, how, **more)
+        assert len(models.served) == CALLS * ROUNDS
+        exact(tmp_path, models.served)
         assert server.end() == 0
-    exact(tmp_path)
+    exact(tmp_path, models.served)
     assert SECRET not in server.text
     held = [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert not held
 
 
-def test_the_oldest_sdk_is_understood_too(tmp_path: Path, openai_server: Receiver) -> None:
+def test_the_oldest_sdk_is_understood_too(tmp_path: Path, models: ModelServer) -> None:
     if not OLDEST.exists():
         why = "there is no .venv-oldest with the packages of tests/tagging/oldest.txt; `make test` makes it"
         pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)
     with serving(tmp_path) as server:
-        play(server, openai_server, python=str(OLDEST))
-        exact(tmp_path)
+        play(server, models, python=str(OLDEST))
+        assert len(models.served) == (CALLS - 1) * ROUNDS
+        exact(tmp_path, models.served)
 
 
-def test_the_tee_sends_the_same_runs_to_langsmith_and_here(tmp_path: Path, openai_server: Receiver) -> None:
+def test_the_tee_sends_the_same_runs_to_langsmith_and_here(tmp_path: Path, models: ModelServer) -> None:
+    with serving(tmp_path) as server, receiving() as langsmith:
+        both = {langsmith.url: "theirs", server.address: "local"}
+        play(server, models, LANGSMITH_RUNS_ENDPOINTS=json.dumps(both))
+        exact(tmp_path, models.served)
+    theirs = [run for run in langsmith.runs.values() if run.get("run_type") == "llm"]
+    assert len(theirs) == len(models.served)
+
+
+@pytest.mark.parametrize(("example", "calls"), [("agent.py", 12), ("script.py", 4)])
+def test_every_call_of_the_examples_is_there(
+    tmp_path: Path, models: ModelServer, example: str, calls: int
+) -> None:
     with serving(tmp_path) as server:
-        both = {openai_server.url: "theirs", server.address: "local"}
-        play(server, openai_server, LANGSMITH_RUNS_ENDPOINTS=json.dumps(both))
-        exact(tmp_path)
-    theirs = [run for run in openai_server.runs.values() if run.get("run_type") == "llm"]
-    assert len(theirs) == 4 * ROUNDS
+        start(server, models, sys.executable, str(ROOT / "examples" / example))
+        assert len(models.served) == calls
+        # The SDK traces no embedding.
+        exact(tmp_path, [each for each in models.served if "embedding" not in each.model])
 
 
 def test_the_sdk_makes_and_finds_projects_and_gives_feedback(tmp_path: Path) -> None:
