@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
+
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 ANSWERS_AS = {
     "gpt-4o": "gpt-4o-2024-08-06",
@@ -69,9 +71,8 @@ class ModelServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def model_server(handler: "type[Handler] | None" = None) -> Iterator[ModelServer]:
-    """Run a server on a free port for a while."""
-    server = ModelServer(handler=handler)
+def running(server: Server) -> Iterator[Server]:
+    """Answer from a thread of its own for a while."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

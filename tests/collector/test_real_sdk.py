@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from examples.model_server import ModelServer, Served, model_server
+from examples.model_server import ModelServer, Served, running
 from tests.collector.models import BothHandler, told
 from tests.collector.running import Serving, environment, priced, report, serving, within
 from tests.tagging.receiver import receiving
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow  # processes that import LangChain
 
 @pytest.fixture
 def models() -> Iterator[ModelServer]:
-    with model_server(BothHandler) as found:
+    with running(ModelServer(handler=BothHandler)) as found:
         yield found
 
 

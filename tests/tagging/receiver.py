@@ -2,12 +2,13 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from examples.model_server import running
 
 Run = dict[str, Any]
 
@@ -65,17 +66,8 @@ class Receiver(ThreadingHTTPServer):
             known.update({key: value for key, value in run.items() if value not in (None, {}, [])})
 
 
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def receiving() -> AbstractContextManager[Receiver]:
+    return running(Receiver())
 
 
 class _Handler(BaseHTTPRequestHandler):
