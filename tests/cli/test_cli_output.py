@@ -1,10 +1,12 @@
 """What commands write: the CSV contract, files that are whole or untouched, hostile names, every format."""
 
 import csv
+import html
 import io
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +21,7 @@ HEADER = (
     b"since,until,feature,calls,requests,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,"
     b"reasoning_tokens,cost_usd,unpriced_calls\n"
 )
-FORMATS = ("csv", "json", "markdown", "parquet", "text")
+FORMATS = ("csv", "html", "json", "markdown", "parquet", "text")
 
 
 def test_csv_has_the_columns_of_the_contract(ask: Ask) -> None:
@@ -260,3 +262,34 @@ def test_doctor_goes_through_all_parts_and_fails_when_something_must_be_done(
     assert "PROBLEM  LangSmith needs a key" in result.text
     assert re.search(r"ok +feature: on \d\d\.\d % of the calls of 30 days", result.text)
     assert "empty    user_tier: on none of the last" in result.text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["report", "--by", "feature,env", "--top", "3"], "whyspend report --by feature,env --top 3"),
+        (["report", "--where", "env=production", "--where", "feature!=a b"],
+         "whyspend report --where env=production --where 'feature!=a b'"),
+        (["report", "--prices", "now"], "whyspend report --prices now"),
+        (["whatif", "--batch", "--cache-hit", "80%"], "whyspend whatif --cache-hit 80% --batch"),
+        (["reconcile", "--recorded"], "whyspend reconcile --recorded"),
+    ],
+)  # fmt: skip
+def test_a_page_says_the_command_that_made_it(
+    ask: Ask, whyspend: Run, sample: Path, given: list[str], said: str
+) -> None:
+    page = ask([*given, "--format", "html"]).text
+    line = html.unescape(re.search('class="command">The same answer: <code>(.*?)</code>', page)[1])  # type: ignore[index]
+    ledger = f"--ledger {sample}"
+    assert line.startswith("whyspend ")
+    assert line.endswith(" --since 2026-11-15 --until 2026-11-21")
+    assert set(shlex.split(line)) == set(
+        shlex.split(f"{said} {ledger} --since 2026-11-15 --until 2026-11-21")
+    )
+    again = whyspend(*shlex.split(line)[1:], "--format", "html")
+    assert again.text == page
+
+
+def test_a_page_is_asked_for_with_its_pictures_and_other_formats_without(ask: Ask) -> None:
+    assert ask(["report", "--format", "html"]).text.count("<figure") == 2
+    assert "svg" not in ask(["report", "--format", "markdown"]).text

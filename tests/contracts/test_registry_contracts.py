@@ -108,7 +108,7 @@ def test_a_format_writes_every_answer(name: str, small: Workspace, empty: Worksp
     write = registry.load("formats", name).write
     parameters = inspect.signature(write).parameters
     assert list(parameters)[:2] == ["table", "out"]
-    assert set(parameters) - {"table", "out"} <= {"width", "color", "header", "engine"}
+    assert set(parameters) - {"table", "out"} <= {"width", "color", "header", "engine", "command", "question"}
     options: dict[str, Any] = {"engine": engine} if "engine" in parameters else {}
     for report in REPORTS:
         for where in (small, empty):

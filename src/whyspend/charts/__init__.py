@@ -14,7 +14,7 @@ from whyspend.model import Chart, Picture
 
 __all__ = ["NARROW", "WIDE", "Theme", "stylesheet", "svg"]
 
-WIDE, NARROW = 720, 330
+WIDE, NARROW = 880, 330
 """The widths that pages show: on a screen or paper, and on a phone."""
 
 _PICTURES: Mapping[Picture, Callable[[Chart, float], Drawn]] = {

@@ -17,9 +17,9 @@ from whyspend import registry
 from whyspend.cli.lock import alone_with
 from whyspend.config import find, load
 from whyspend.errors import InputError, UsageError
-from whyspend.model import Table
+from whyspend.model import Table, Window
 from whyspend.workspace import Workspace
-from whyspend.workspace.questions import SHARED
+from whyspend.workspace.questions import SHARED, shell_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -89,10 +89,12 @@ def destination(name: str, output: Path | None, append: bool) -> Path | None:
     return output
 
 
-def write(answer: Table, name: str, output: Path | None, append: bool, engine: object) -> None:
-    """Write an answer to stdout or, whole or not at all, to a file."""
+def write(
+    answer: Table, name: str, output: Path | None, append: bool, engine: object, command: str = ""
+) -> None:
+    """Write an answer to stdout or, whole or not at all, to a file; `command` is the line that asked for it."""
     if output is None:
-        _render(answer, name, sys.stdout.buffer, engine, terminal=sys.stdout.isatty())
+        _render(answer, name, sys.stdout.buffer, engine, terminal=sys.stdout.isatty(), command=command)
         sys.stdout.buffer.flush()
         return
     body = io.BytesIO()
@@ -103,7 +105,7 @@ def write(answer: Table, name: str, output: Path | None, append: bool, engine: o
                 _appended(answer, name, target, body, engine)
                 put_in_place(target, body.getvalue())
         else:
-            _render(answer, name, body, engine, terminal=False)
+            _render(answer, name, body, engine, terminal=False, command=command)
             put_in_place(target, body.getvalue())
     except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to each other
         why = error.strerror if isinstance(error, OSError) else "its links lead to each other"
@@ -118,6 +120,38 @@ def terminal_width() -> int | None:
 def is_for_terminal(name: str, output: Path | None) -> bool:
     """Whether a person will look at the answer in a terminal."""
     return name == "text" and output is None and sys.stdout.isatty()
+
+
+def has_pictures(name: str) -> bool:
+    """Whether a format shows the charts of an answer."""
+    return bool(getattr(registry.load("formats", name), "PICTURES", False))
+
+
+def asked_again(asked: Window) -> str:
+    """The command line that is running, with its days as dates, so that it gives the same answer tomorrow.
+
+    Without what says how the answer is written. None of our options holds a secret: those come from the environment.
+    """
+    context = click.get_current_context()
+    words = context.command_path.split()
+    ahead = {"since", "until", "format", "output", "append"}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in ahead or source is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        words += _said_again(parameter, context.params[parameter.name or ""])
+    return shell_line([*words, "--since", f"{asked.since}", "--until", f"{asked.until}"])
+
+
+def _said_again(parameter: click.Parameter, value: Any) -> list[str]:
+    values = [",".join(value)] if isinstance(value, tuple) and parameter.name == "by" else value
+    texts = [str(each) for each in (values if isinstance(values, list | tuple) else [values])]
+    if isinstance(parameter, click.Argument):
+        return texts
+    flag = parameter.opts[0]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return [flag] if value else []
+    return [word for text in texts for word in ([f"{flag}={text}"] if text.startswith("-") else [flag, text])]
 
 
 def _appended(answer: Table, name: str, output: Path, body: BinaryIO, engine: object) -> None:
@@ -147,7 +181,14 @@ def _same_header(answer: Table, name: str, held: bytes, output: Path) -> bytes:
 
 
 def _render(
-    answer: Table, name: str, out: BinaryIO, engine: object, *, terminal: bool, header: bool = True
+    answer: Table,
+    name: str,
+    out: BinaryIO,
+    engine: object,
+    *,
+    terminal: bool,
+    header: bool = True,
+    command: str = "",
 ) -> None:
     """Call a format with those of our options that it names."""
     formatter = registry.load("formats", name)
@@ -156,6 +197,8 @@ def _render(
         "color": terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
         "header": header,
         "engine": engine,
+        "command": command,
+        "question": registry.question("reports", answer.report),
     }
     known = signature(formatter.write).parameters
     formatter.write(answer, out, **{key: value for key, value in offered.items() if key in known})

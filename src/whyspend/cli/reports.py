@@ -12,7 +12,9 @@ import click
 
 from whyspend import registry
 from whyspend.cli.common import (
+    asked_again,
     destination,
+    has_pictures,
     is_for_terminal,
     place_options,
     window_options,
@@ -24,6 +26,10 @@ from whyspend.workspace.questions import SHARED, THEN, Option, basis, options_in
 MORE = {name: f"whyspend.cli.{name}" for name in ("budgets", "coverage", "reconcile", "whatif")}
 """Reports whose command does more than answer: where its OPTIONS are, and `answered`, which asks, and says what to do
 once the answer is written."""
+
+
+OF_OTHER_DAYS = {"reconcile"}
+"""Reports that answer for the days of a bill, where no others are asked for."""
 
 
 def command_of(name: str) -> click.Command:
@@ -62,11 +68,13 @@ def command_of(name: str) -> click.Command:
             where=given.pop("where"),
             basis=basis(given.pop("prices"), place.now),
             for_terminal=is_for_terminal(form, output),
+            pictures=has_pictures(form),
         )
         options = {key: value for key, value in given.items() if value is not None}
         answer, finish = more.answered(place, ask, options) if more else (ask(**options), _done)
         try:
-            write(answer, form, output, append, place.engine)
+            days = answer.window if name in OF_OTHER_DAYS else asked
+            write(answer, form, output, append, place.engine, asked_again(days))
             sys.stdout.flush()
         except OSError:
             finish()  # a full disk, or a reader that went away, is no reason to tell nobody
