@@ -32,12 +32,20 @@ def numbered(writer: str, number: int, days: int) -> list[Call]:
     ]
 
 
-def write(root: Path, writer: str, commits: int, days: int, source: str = "prod", grace: float = 30) -> None:
+def write(
+    root: Path,
+    writer: str,
+    commits: int,
+    days: int,
+    source: str = "prod",
+    grace: float = 30,
+    segment: int | None = None,
+) -> None:
     """Make commits 1 to `commits`, or go on from where an earlier process was killed."""
     engine = connect(threads=1)
     ledger = Ledger(root)
     done = ledger.snapshot().manifest.watermarks.get(source, {}).get(writer, 0)
-    publisher: Writer = ledger.writer(engine, source, DIMENSIONS, grace=grace)
+    publisher: Writer = ledger.writer(engine, source, DIMENSIONS, grace=grace, segment=segment)
     for number in range(done + 1, done + commits + 1):
         publisher.add(Batch(calls=numbered(writer, number, days)))
         publisher.commit({writer: number})
@@ -78,7 +86,7 @@ def read(root: Path, reads: int, days: int, until: int, pause: float) -> None:
     sys.stdout.write(f"{done}\n")
 
 
-def be_killed(root: Path, times: int, days: int, seed: int) -> None:
+def be_killed(root: Path, times: int, days: int, seed: int, segment: int = 0) -> None:
     """Kill a writer that often, at random instants; after each, the ledger must show a whole commit.
 
     Forked, for a new interpreter each time would take longer than what is to be tested.
@@ -88,7 +96,7 @@ def be_killed(root: Path, times: int, days: int, seed: int) -> None:
     for _ in range(times):
         writer = os.fork()
         if writer == 0:
-            write(root, "w", 10**6, days)
+            write(root, "w", 10**6, days, segment=segment or None)
         time.sleep(rng.uniform(0, 1.2))
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
@@ -112,9 +120,9 @@ def _in_a_child(root: Path, days: int, seen: int) -> int:
     return now
 
 
-def crash(root: Path, step: int, days: int) -> None:
+def crash(root: Path, step: int, days: int, segment: int = 0) -> None:
     """End without any clean-up before the step-th change to the file system of a second commit."""
-    write(root, "w", 1, days, grace=0)
+    write(root, "w", 1, days, grace=0, segment=segment or None)
     left = [step]
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
@@ -127,7 +135,7 @@ def crash(root: Path, step: int, days: int) -> None:
                 os._exit(9)
 
     sys.addaudithook(count)
-    write(root, "w", 1, days, grace=0)
+    write(root, "w", 1, days, grace=0, segment=segment or None)
     os._exit(0)
 
 

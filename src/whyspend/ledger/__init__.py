@@ -48,6 +48,7 @@ class Ledger:
         replace_damaged: bool = False,
         asked: Window | None = None,
         grace: float = GRACE_SECONDS,
+        segment: int | None = None,
     ) -> Writer:
         """Begin to publish calls of one source.
 
@@ -58,8 +59,9 @@ class Ledger:
             replace_damaged: begin damaged days anew instead of refusing: this is a full pull.
             asked: what the full pull reads. Only damaged days that lie wholly within, as UTC days, begin anew.
             grace: seconds for which replaced files stay.
+            segment: about how many calls a file holds before the next one of its day begins; None: a day is one file.
         """
-        return Writer(self.root, engine, source, dimensions, replace_damaged, asked, grace)
+        return Writer(self.root, engine, source, dimensions, replace_damaged, asked, grace, segment)
 
     def faults(self, engine: Engine) -> Iterator[Fault]:
         """What is not as it was written; nothing is changed."""
@@ -68,7 +70,7 @@ class Ledger:
     def compact(
         self, engine: Engine, dimensions: tuple[str, ...], *, grace: float = GRACE_SECONDS
     ) -> tuple[int, int]:
-        """Bring every file to today's dimensions and remove leftovers; (days written again, leftovers removed)."""
+        """Bring every day to one file with today's dimensions, remove leftovers; (days written again, removed)."""
         days = 0
         for source in sorted({file.source for file in self.snapshot().manifest.files}):
             days += len(self.writer(engine, source, dimensions, grace=grace).compact().days)

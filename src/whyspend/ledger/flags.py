@@ -52,6 +52,9 @@ SELECT {names} FROM (
 """The flags are worked out of few columns and join the others once: to look up each flag for itself while all
 columns pass by costs three times as much. Names with a space, for no dimension has one."""
 
+TRACE_COLUMNS = "trace_id, kind, model_answered, model_requested"
+"""What is looked at of the day before."""
+
 NO_TRACES = "(SELECT '' AS trace_id, '' AS kind, '' AS model_answered, '' AS model_requested WHERE false)"
 
 

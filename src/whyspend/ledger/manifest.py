@@ -1,7 +1,7 @@
 """The manifest: the list of live files. Replacing it *is* the commit."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,8 @@ class Priced(msgspec.Struct, frozen=True, array_like=True):
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """One immutable Parquet file: all calls of one source that started on one UTC day."""
+    """One immutable Parquet file: calls of one source that started on one UTC day. Most often all of them; else those
+    of its traces, each whole (see Writer)."""
 
     path: str
     """Relative to the ledger, with forward slashes."""
@@ -80,9 +81,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """source -> project -> the address under which its traces can be seen."""
     retired: tuple[Retired, ...] = ()
 
-    def file(self, day: date, source: str) -> File | None:
-        """The live file of a day and source."""
-        return next((file for file in self.files if file.day == day and file.source == source), None)
+
+def by_dimensions(files: Iterable[File]) -> dict[tuple[str, ...], list[File]]:
+    """Files that have the same columns, together."""
+    found: dict[tuple[str, ...], list[File]] = {}
+    for file in files:
+        found.setdefault(file.dimensions, []).append(file)
+    return found
 
 
 def read(root: Path) -> Manifest:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.columns import empty, promoted
-from whyspend.ledger.manifest import File, Manifest, Priced
+from whyspend.ledger.manifest import File, Manifest, Priced, by_dimensions
 from whyspend.model import Engine
 
 
@@ -93,8 +93,7 @@ class Extent:
             if what := manifests.damage(self.root, file):
                 raise manifests.damaged(file, what)
         parts: list[str] = []
-        for held in sorted({file.dimensions for file in self.files}):
-            same = [file for file in self.files if file.dimensions == held]
+        for held, same in sorted(by_dimensions(self.files).items()):
             inside = [file for file in same if self._holds(file)]
             edge = [file for file in same if not self._holds(file)]
             if inside:

@@ -16,7 +16,7 @@ from whyspend.errors import InputError
 from whyspend.ledger.arrow import batch_of, batch_of_columns, stored, table_of
 from whyspend.ledger.columns import columns_of, empty, names_of, promoted
 from whyspend.ledger.flags import PRICE_KEY
-from whyspend.ledger.manifest import File
+from whyspend.ledger.manifest import File, by_dimensions
 from whyspend.ledger.merging import folded
 from whyspend.model import COLUMNS, USAGE_COLUMNS, Batch, Engine
 
@@ -102,9 +102,9 @@ class Stage:
         that moves further is there twice until its old day is pulled in full; `ledger verify` names it.
         """
         left: set[date] = set()
-        for held in {file.dimensions for file in near}:
-            alike = [str(root / file.path) for file in near if file.dimensions == held]
-            found = self.engine.rows(LEFT_DAYS.format(files=self.engine.scan(alike), wanted=WANTED))
+        for alike in by_dimensions(near).values():
+            paths = [str(root / file.path) for file in alike]
+            found = self.engine.rows(LEFT_DAYS.format(files=self.engine.scan(paths), wanted=WANTED))
             left |= {row[0] for row in found}
         for file in near:
             if file.day in left:
