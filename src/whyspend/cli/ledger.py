@@ -73,7 +73,7 @@ def verify(config: Path | None, ledger: str | None) -> None:
 @command.command("compact")
 @place_options
 def compact(config: Path | None, ledger: str | None) -> None:
-    """Make each day of a source one file, with today's dimensions as columns, and remove what unfinished writes left."""
+    """Make each day of a source one file with today's dimensions as columns, and remove what unfinished writes left."""
     place = workspace(config, ledger)
     days, removed = place.ledger.compact(place.engine, place.config.dimensions)
     click.echo(f"{days:,} days written again, {removed:,} leftovers removed", err=True)
