@@ -22,7 +22,7 @@ BUILT_IN = {
     "ledger": "What is stored, is it whole, can it be smaller?",
     "prices": "What does a token cost, since when, says who?",
     "daily": "Every morning: pull, report, budgets, and tell who must know.",
-    "serve": "Collect what applications trace, on this machine and without an account.",
+    "serve": "See it in a browser; and collect what applications trace, without an account.",
     "alerts": "Does every channel work? Sends a sample to each.",
     "close": "Freeze the prices of a month: its report stays the same to the last digit.",
     "reopen": "Price a closed month with today's prices again.",

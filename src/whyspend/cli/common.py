@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -20,6 +19,7 @@ from whyspend.errors import InputError, UsageError
 from whyspend.model import Table, Window
 from whyspend.workspace import Workspace
 from whyspend.workspace.questions import SHARED, shell_line
+from whyspend.workspace.writing import render
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -122,11 +122,6 @@ def is_for_terminal(name: str, output: Path | None) -> bool:
     return name == "text" and output is None and sys.stdout.isatty()
 
 
-def has_pictures(name: str) -> bool:
-    """Whether a format shows the charts of an answer."""
-    return bool(getattr(registry.load("formats", name), "PICTURES", False))
-
-
 def asked_again(asked: Window) -> str:
     """The command line that is running, with its days as dates, so that it gives the same answer tomorrow.
 
@@ -190,18 +185,17 @@ def _render(
     header: bool = True,
     command: str = "",
 ) -> None:
-    """Call a format with those of our options that it names."""
-    formatter = registry.load("formats", name)
-    offered: dict[str, object] = {
-        "width": terminal_width() if terminal else None,
-        "color": terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
-        "header": header,
-        "engine": engine,
-        "command": command,
-        "question": registry.question("reports", answer.report),
-    }
-    known = signature(formatter.write).parameters
-    formatter.write(answer, out, **{key: value for key, value in offered.items() if key in known})
+    """Call a format with what it can use of the terminal and of our options."""
+    render(
+        answer,
+        name,
+        out,
+        width=terminal_width() if terminal else None,
+        color=terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        header=header,
+        engine=engine,
+        command=command,
+    )
 
 
 def put_in_place(output: Path, body: bytes) -> None:

@@ -14,7 +14,6 @@ from whyspend import registry
 from whyspend.cli.common import (
     asked_again,
     destination,
-    has_pictures,
     is_for_terminal,
     place_options,
     window_options,
@@ -22,6 +21,7 @@ from whyspend.cli.common import (
     write,
 )
 from whyspend.workspace.questions import SHARED, THEN, Option, basis, options_in, purpose
+from whyspend.workspace.writing import has_pictures
 
 MORE = {name: f"whyspend.cli.{name}" for name in ("budgets", "coverage", "reconcile", "whatif")}
 """Reports whose command does more than answer: where its OPTIONS are, and `answered`, which asks, and says what to do

@@ -12,10 +12,12 @@ from whyspend.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from whyspend.collector import Collector
+    from whyspend.dashboard import Counts
 
 PORT = 8321
 
 ENVIRONMENT = """\
+The dashboard: {address}/
 whyspend collects on {address}, into {ledger}. Only usage is stored, never a prompt or an answer. Ctrl-C ends it.
 
 To send traces here alone:
@@ -44,18 +46,20 @@ To send the spans of OpenTelemetry here:
 @click.option("--api-key", default="", help="env:NAME: the variable that holds what senders must give.")
 @place_options
 def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str | None) -> None:
-    """Collect what LangSmith's SDK and OpenTelemetry trace, on this machine and without an account.
+    """See every answer as a page, and collect what LangSmith's SDK and OpenTelemetry trace, without an account.
 
-    Prints the environment variables that send traces here. What is received is on the disk before it is
-    acknowledged, and in every report about a second later. Needs: pip install 'whyspend[serve]'.
+    Open the address that it prints in a browser; it also prints the environment variables that send traces here.
+    What is received is on the disk before it is acknowledged, and in every report about a second later.
+    Needs: pip install 'whyspend[serve]'.
     """
-    for package in ("starlette", "uvicorn", "zstandard"):
+    for package in ("jinja2", "starlette", "uvicorn", "zstandard"):
         if find_spec(package) is None:
             raise MissingExtraError(
                 f"whyspend serve needs the package {package}. Install it with: pip install 'whyspend[serve]'."
             )
-    from whyspend.collector import collecting, endpoints
-    from whyspend.serving import Answers, Guard, application, serve
+    from whyspend import collector as collectors
+    from whyspend import dashboard
+    from whyspend.serving import Answers, Asking, Guard, application, serve
 
     place = workspace(config, ledger)
     key = place.config.collector_key(api_key)
@@ -66,12 +70,26 @@ def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str
         shown = "YOUR_COLLECTOR_KEY" if key else "local"
         click.echo(ENVIRONMENT.format(address=address, ledger=place.config.ledger, key=shown), err=True)
 
-    with collecting(place, settings.source, settings.close_after_s, _say) as collector:
+    with (
+        collectors.collecting(place, settings.source, settings.close_after_s, _say) as collector,
+        Asking(place.config) as asking,
+    ):
         live = _Live(collector)
-        app = application(endpoints(collector, answers), guard, answers)
+        desk = dashboard.Desk(asking, _typed(config, ledger), place.config.ledger if ledger else None)
+        endpoints = (
+            *collectors.endpoints(collector, answers),
+            *dashboard.endpoints(desk, guard, live.counts),
+        )
+        app = application(endpoints, guard, answers, sign_in=dashboard.SIGN_IN)
         serve(app, bind, port, started=started, look=live.look)
         _say("Stopping: what was received is published first.")
     collector.still_well()
+
+
+def _typed(config: Path | None, ledger: str | None) -> tuple[str, ...]:
+    """What a command must be given too, to speak of the same ledger."""
+    given = (("--config", config), ("--ledger", ledger))
+    return tuple(part for option, value in given if value for part in (option, str(value)))
 
 
 def _say(sentence: str) -> None:
@@ -85,6 +103,12 @@ class _Live:
     def __init__(self, collector: "Collector") -> None:
         self._collector = collector
         self._shown = ""
+
+    def counts(self) -> "Counts":
+        """What the pages say of the collector."""
+        from whyspend.dashboard import Counts
+
+        return Counts(self._collector.publisher.counts.calls, self._collector.traces.open)
 
     def look(self) -> None:
         """Show what there is now; nothing where stderr is no terminal."""

@@ -1,40 +1,53 @@
 """The web application that endpoints make together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from whyspend.errors import UsageError, WhyspendError
 from whyspend.serving.answers import Answers
 from whyspend.serving.describing import description
-from whyspend.serving.endpoints import JSON, Endpoint, Reply
-from whyspend.serving.guard import Guard
-from whyspend.serving.refusing import RefusedError, said
+from whyspend.serving.endpoints import JSON, Door, Endpoint, Reply
+from whyspend.serving.guard import Guard, is_of_another_site
+from whyspend.serving.refusing import RefusedError, followed, said
 
 AT_ONCE = 1_000
 """Requests that are answered at once; beyond it senders are told to come back later."""
 
 
-def application(endpoints: Sequence[Endpoint], guard: Guard, answers: Answers) -> ASGIApp:
-    """The web application of some endpoints, and of `GET /openapi.json`, which describes them all."""
-    routes = [
-        Route(prefix + endpoint.path, endpoint.answer, methods=[endpoint.method])
+def application(
+    endpoints: Sequence[Endpoint], guard: Guard, answers: Answers, *, sign_in: str = ""
+) -> ASGIApp:
+    """The web application of some endpoints, and of `GET /openapi.json`, which describes them all.
+
+    Args:
+        endpoints: what it answers.
+        guard: who may speak.
+        answers: where answers are counted.
+        sign_in: the path of a page where a browser can sign in; "": there is none.
+    """
+    doors = [
+        (Route(prefix + endpoint.path, endpoint.answer, methods=[endpoint.method]), endpoint.door)
         for endpoint in described(endpoints)
         for prefix in endpoint.prefixes
     ]
+    routes = [route for route, _ in doors]
     handlers = {
         RefusedError: _refused,
         WhyspendError: _failed,
         HTTPException: _not_there,
         ClientDisconnect: _gone,
     }
-    return _Guarded(Starlette(routes=routes, exception_handlers=handlers), guard, answers)
+    inner = Starlette(routes=routes, exception_handlers=handlers)
+    others = tuple((route, door) for route, door in doors if door != "key")
+    return _Guarded(inner, guard, answers, others, sign_in)
 
 
 def described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
@@ -56,6 +69,9 @@ class _Guarded:
     inner: ASGIApp
     guard: Guard
     answers: Answers
+    doors: tuple[tuple[Route, Door], ...]
+    """Of the routes that do not want the key itself."""
+    sign_in: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,13 +80,32 @@ class _Guarded:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
-        answer = self.inner
-        if refusal := self.guard.refusal(headers):
-            answer = said(*refusal)
+        answer: ASGIApp = self.inner
+        door = self._door(scope)
+        if refusal := self.guard.refusal(headers, door):
+            answer = self._instead(scope, headers, door, *refusal)
         elif self.answers.open >= AT_ONCE:
             answer = said(503, "Too many requests at once. Send it again in a second.")
         with self.answers.one():
             await answer(scope, receive, self.answers.counting(send))
+
+    def _door(self, scope: Scope) -> Door:
+        found = (door for route, door in self.doors if route.matches(scope)[0] is Match.FULL)
+        return next(found, "key")
+
+    def _instead(
+        self, scope: Scope, headers: Mapping[str, str], door: Door, status: int, why: str
+    ) -> Response:
+        """The refusal; a person in a browser is told how to go on instead."""
+        if scope["method"] == "GET" and door != "key" and headers.get("sec-fetch-dest") == "document":
+            address = quote(scope["path"]) + (
+                f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+            )
+            if status == 401 and self.sign_in:
+                return RedirectResponse(f"{self.sign_in}?next={quote(address, safe='')}", 303)
+            if status == 403 and is_of_another_site(headers, headers.get("host", "")):
+                return followed(address)
+        return said(status, why)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -52,6 +53,10 @@ class Parameter:
     is_required: bool = False
 
 
+Door = Literal["key", "session", "open"]
+"""Who may ask where a key is demanded: who sends it; a browser that signed in with it, too; anybody."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One method of one path."""
@@ -72,3 +77,4 @@ class Endpoint:
     """What it takes, by content type; none: nothing."""
     parameters: tuple[Parameter, ...] = ()
     """Of the query; those of the path are taken from there."""
+    door: Door = "key"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from whyspend.errors import UsageError
+from whyspend.serving.endpoints import Door
+from whyspend.serving.sessions import Sessions, cookie_of
 
 WITHOUT_KEY = (
     "The API key is missing or wrong. Send it as x-api-key: LangSmith's SDK does with LANGSMITH_API_KEY, "
@@ -30,6 +32,8 @@ class Guard:
     """What callers must send as `x-api-key`, or as a bearer token; "" demands none."""
     is_local: bool
     """It is bound to this machine alone, so whoever means it calls it by a name of this machine."""
+    sessions: Sessions = field(default_factory=Sessions, compare=False)
+    """The browsers that signed in with the key."""
 
     @classmethod
     def of(cls, bind: str, key: str) -> "Guard":
@@ -45,23 +49,33 @@ class Guard:
             )
         return cls(key, is_loopback(bind))
 
-    def refusal(self, headers: Mapping[str, str]) -> tuple[int, str] | None:
-        """Say why a request is refused: a status and a sentence; None lets it in. Header names in lower case."""
+    def refusal(self, headers: Mapping[str, str], door: Door = "key") -> tuple[int, str] | None:
+        """Say why a request is refused: a status and a sentence; None lets it in.
+
+        Args:
+            headers: by their names in lower case.
+            door: who may ask what is asked for. A browser that signed in is let in where the door says so, and nowhere
+                else: what takes calls in wants the key itself.
+        """
         host = headers.get("host", "")
         if self.is_local and _name(host) not in _LOCAL_NAMES:
             return 403, "This address is for this machine: call it 127.0.0.1 or localhost."
-        if _is_of_another_site(headers, host):
+        if is_of_another_site(headers, host):
             return 403, "Requests from web pages are refused."
-        if self.key and not self._has_key(headers):
-            return 401, WITHOUT_KEY
-        return None
+        if door == "open" or not self.key or self.is_key(_given(headers)):
+            return None
+        if door == "session" and self.sessions.holds(cookie_of(headers)):
+            return None
+        return 401, WITHOUT_KEY
 
-    def _has_key(self, headers: Mapping[str, str]) -> bool:
-        given = headers.get("x-api-key", "")
-        bearer = headers.get("authorization", "")
-        if not given and bearer[:7].lower() == "bearer ":
-            given = bearer[7:].strip()
-        return hmac.compare_digest(given.encode(), self.key.encode())
+    def is_key(self, given: str) -> bool:
+        """Whether this is the key, in the same time for every one that is not."""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self.key.encode())
+
+
+def _given(headers: Mapping[str, str]) -> str:
+    given, bearer = headers.get("x-api-key", ""), headers.get("authorization", "")
+    return bearer[7:].strip() if not given and bearer[:7].lower() == "bearer " else given
 
 
 def is_loopback(address: str) -> bool:
@@ -74,7 +88,8 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def _is_of_another_site(headers: Mapping[str, str], host: str) -> bool:
+def is_of_another_site(headers: Mapping[str, str], host: str) -> bool:
+    """Whether a page of another site sends a request, or another site's link leads here."""
     if headers.get("sec-fetch-site", "none") not in _OWN_SITES:
         return True
     origin = headers.get("origin")

@@ -1,6 +1,8 @@
 """A request that is not taken: a status, and a sentence that says why."""
 
-from starlette.responses import JSONResponse, Response
+from html import escape
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 RETRY_SECONDS = "1"
 
@@ -23,3 +25,27 @@ def said(status: int, why: str) -> Response:
 def headers_of(status: int) -> dict[str, str]:
     """The headers of a refusal."""
     return {"Retry-After": RETRY_SECONDS} if status == 503 else {}
+
+
+_FOLLOWED = """\
+<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>whyspend</title>
+<p>A page of another site led here, so nothing was asked yet. To see it: <a href="{address}">{address}</a></p>
+</html>
+"""
+
+
+def followed(address: str) -> Response:
+    """The answer to a link on another site's page: nothing is worked out until the person follows it from here.
+
+    `address` is the path and the query.
+    """
+    # A path that begins with two slashes would be another site's address.
+    shown = escape("/" + address.lstrip("/\\"))
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(_FOLLOWED.format(address=shown), 403, headers=headers)

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 
 from whyspend import registry
 from whyspend.errors import UsageError, nearest
-from whyspend.model import Table
+from whyspend.model import Table, Window
 from whyspend.pricing.plan import Basis
 from whyspend.workspace import Workspace
 from whyspend.workspace.windows import micros
@@ -94,6 +94,10 @@ class Question:
         """The value of an option; None where it is as by default."""
         return dict(self.options).get(name)
 
+    def of(self, report: str, **changed: Any) -> "Question":
+        """The plain question of another report, of the same days, filters and prices."""
+        return replace(self, report=report, options=(), **changed)
+
     def with_options(self, **changed: Any) -> "Question":
         """The same question told otherwise; None takes an option back."""
         held = {**dict(self.options), **changed}
@@ -110,8 +114,14 @@ class Question:
         words = {option.name: option for option in options_of(self.report)}
         return found + [(words[name].word, _written(words[name], value)) for name, value in self.options]
 
-    def arguments(self) -> list[str]:
-        """The arguments of `whyspend` that ask it."""
+    def arguments(self, typed: Iterable[str] = (), window: Window | None = None) -> list[str]:
+        """The arguments of `whyspend` that ask it, in the order of the command's help.
+
+        Args:
+            typed: options of the command that are no part of the question: `--config FILE`, `--ledger FOLDER`.
+            window: says the days as dates, so that the line gives the same answer tomorrow.
+        """
+        since, until = (str(window.since), str(window.until)) if window else (self.since, self.until)
         found = [self.report]
         for option in options_of(self.report):
             value = self.told(option.name)
@@ -121,13 +131,12 @@ class Question:
                 found += [part for each in value for part in _flag(option.word, each)]
             elif value is not None:
                 found += _flag(option.word, _written(option, value))
-        for name, value in (("since", self.since), ("until", self.until), ("timezone", self.timezone)):
-            found += _flag(name, value) if value else []
+        found += [flag for flag in WITHOUT_NETWORK.get(self.report, ()) if flag not in found]
+        found += _flag("timezone", self.timezone) if self.timezone else []
         found += [part for text in self.where for part in _flag("where", text)]
-        if self.prices != THEN:
-            found += _flag("prices", self.prices)
-        asked = set(found)
-        return found + [flag for flag in WITHOUT_NETWORK.get(self.report, ()) if flag not in asked]
+        found += _flag("prices", self.prices) if self.prices != THEN else []
+        days = (("since", since), ("until", until))
+        return [*found, *typed, *(part for name, value in days if value for part in _flag(name, value))]
 
 
 def options_of(report: str) -> tuple[Option, ...]:

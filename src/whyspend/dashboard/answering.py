@@ -1,0 +1,54 @@
+"""What every page shows of an answer: sentence, pictures, table, trust line, notes, command, downloads."""
+
+from dataclasses import dataclass
+
+from whyspend import registry
+from whyspend.dashboard.desk import Desk
+from whyspend.dashboard.grid import MOST_ROWS, Grid, grid
+from whyspend.dashboard.links import address, data_address, links
+from whyspend.dashboard.pictures import Picture, pictures
+from whyspend.formats._frame import headline, remarks, trust_line
+from whyspend.model import Table
+from whyspend.spelling import visible
+from whyspend.workspace.questions import Question
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, as templates take it: text that is escaped where it is shown."""
+
+    question: Question
+    asks: str
+    """In words."""
+    address: str
+    days: str
+    headline: list[str]
+    grid: Grid
+    pictures: tuple[Picture, ...]
+    trust: str
+    notes: list[str]
+    command: str
+    """The command line that gives the same answer."""
+    downloads: list[tuple[str, str]]
+    """(format, address)."""
+
+
+def shown(
+    desk: Desk, question: Question, table: Table, *, most: int = MOST_ROWS, but: tuple[str, ...] = ()
+) -> Answer:
+    """An answer for a page: so many rows of it, without some columns."""
+    window = table.window
+    days = str(window.since) if window.since == window.until else f"{window.since} to {window.until}"
+    return Answer(
+        question=question,
+        asks=visible(registry.question("reports", question.report)),
+        address=address(question),
+        days=f"{days}, {window.timezone}",
+        headline=headline(table),
+        grid=grid(table, links(question, table, desk.config().dimensions), most=most, but=but),
+        pictures=pictures(table.charts),
+        trust=trust_line(table.trust).removeprefix("trust: "),
+        notes=remarks(table),
+        command=desk.line(question),
+        downloads=[(form, data_address(question, form)) for form in registry.names("formats")],
+    )

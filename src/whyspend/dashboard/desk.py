@@ -1,0 +1,160 @@
+"""Where the pages and the JSON endpoints ask: an answer that was given is given again until something changes.
+
+An answer rests on the ledger's files, its prices, whyspend.toml and the day; where the present moment matters, as for
+what a month will end at, on the minute. Files are told by inode, size and time of change, for each is replaced by
+another whenever it changes: four looks at the disk, and no file is read.
+"""
+
+import os
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from whyspend.config import Config, load
+from whyspend.dashboard.cache import Cache
+from whyspend.model import Table, Window
+from whyspend.serving import Asking
+from whyspend.workspace import Workspace
+from whyspend.workspace.questions import Question, shell_line
+from whyspend.workspace.windows import window, zone
+from whyspend.workspace.writing import has_pictures, written
+
+OF_A_DAY = frozenset({"report", "requests", "explain", "coverage", "whatif", "reconcile"})
+"""Reports whose answer is the same all day long; that of any other may change with the minute."""
+
+MOMENT_SECONDS = 60
+
+CELL_BYTES = 120
+"""What a cell of an answer takes, about."""
+
+Signature = tuple[int, int, int]
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Desk:
+    """Answers questions for one port, from the cache where they were asked before."""
+
+    asking: Asking
+    typed: tuple[str, ...] = ()
+    """The options with which it was started and that a command needs too: `--config FILE`, `--ledger FOLDER`."""
+    ledger: str | None = None
+    """The ledger where it is not the configured one."""
+    cache: Cache = field(default_factory=Cache)
+    _read: Signature = (0, 0, 0)
+    """The configuration file as it was when it was read last."""
+
+    def __post_init__(self) -> None:
+        self._read = _signature(self.asking.config.path)
+
+    def config(self) -> Config:
+        """The configuration as its file says it now; the next question is asked with it.
+
+        Raises:
+            ConfigError: the file cannot be read, or something in it cannot be used.
+        """
+        config = self.asking.config
+        if (now := _signature(config.path)) != self._read:
+            config = load(config.path, config.environ)
+            if self.ledger is not None:
+                config = replace(config, ledger=self.ledger)
+            self.asking.config, self._read = config, now
+        return config
+
+    async def table(self, question: Question, *, pictures: bool = False) -> Table:
+        """The answer of a question.
+
+        Raises:
+            WhyspendError: as Question.ask.
+            RefusedError: as Asking.ask.
+        """
+
+        def ask(place: Workspace) -> Table:
+            return question.ask(place, pictures=pictures)
+
+        return await self.known((question, pictures), ask, _size, question)
+
+    async def written(self, question: Question, form: str) -> bytes:
+        """The answer of a question as the command writes it to a file.
+
+        Raises:
+            WhyspendError: as Question.ask.
+            RefusedError: as Asking.ask.
+        """
+        answer = await self.table(question, pictures=has_pictures(form))
+        line = self.line(question)
+        return await self.asking.ask(lambda place: written(answer, form, place.engine, line))
+
+    def line(self, question: Question) -> str:
+        """The command line that gives the same answer, tomorrow too.
+
+        Raises:
+            UsageError: days that cannot be meant.
+        """
+        asked = _window(self.config(), question, datetime.now(UTC))
+        return shell_line(["whyspend", *question.arguments(self.typed, asked)])
+
+    async def known(
+        self,
+        key: Hashable,
+        make: Callable[[Workspace], Answer],
+        size: Callable[[Answer], int],
+        question: Question | None = None,
+    ) -> Answer:
+        """Anything that is worked out from the ledger, its prices and the configuration.
+
+        Args:
+            key: what it is, beside these.
+            make: works it out.
+            size: bytes that it takes, about.
+            question: of which it is the answer; None: it may change with the minute.
+        """
+        config = self.config()
+        rests_on = (key, self.state(), _moment(config, question))
+        return await self.cache.get(rests_on, lambda: self.asking.ask(make), size)
+
+    def state(self) -> tuple[Hashable, ...]:
+        """All that answers rest on, but for the time: it changes when any of it does."""
+        root = Path(self.asking.config.ledger)
+        return (
+            self._read,
+            _signature(root / "manifest.json"),
+            _signature(root / "prices" / "prices.json"),
+            root,
+        )
+
+
+def _moment(config: Config, question: Question | None) -> tuple[Hashable, ...]:
+    """What an answer rests on of the present: the days that are asked about, and the minute where it matters."""
+    now = datetime.now(UTC)
+    minute = int(now.timestamp()) // MOMENT_SECONDS
+    if question is None:
+        return (minute,)
+    asked = _window(config, question, now)
+    today = now.astimezone(zone(asked.timezone)).date()
+    is_settled = question.report in OF_A_DAY or asked.until < today
+    return asked, today, None if is_settled and question.prices != "now" else minute
+
+
+def _window(config: Config, question: Question, now: datetime) -> Window:
+    return window(question.since, question.until, question.timezone or config.timezone, now)
+
+
+def _signature(path: Path | None) -> Signature:
+    """A file at one moment; zeros where there is none."""
+    if path is None:
+        return 0, 0, 0
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _size(table: Table) -> int:
+    cells = len(table.rows) * len(table.columns)
+    cells += sum(len(row) for rows in table.details.values() for row in rows)
+    cells += sum(len(chart.rows) * len(chart.columns) for chart in table.charts)
+    return (cells + 50) * CELL_BYTES

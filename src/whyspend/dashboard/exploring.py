@@ -1,0 +1,80 @@
+"""The page of a report: its controls and its answer. One page for every report that the registry knows.
+
+A template `report_<name>.html` may show more around it; none is needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from whyspend import registry
+from whyspend.dashboard.answering import shown
+from whyspend.dashboard.controls import controls
+from whyspend.dashboard.desk import Desk
+from whyspend.dashboard.markup import templates
+from whyspend.dashboard.showing import Showing
+from whyspend.dashboard.signing import PAGE
+from whyspend.errors import UsageError, nearest
+from whyspend.serving import ASKING_REFUSALS, Endpoint
+from whyspend.spelling import visible
+from whyspend.workspace.questions import of_pairs, purpose
+
+
+@dataclass(frozen=True)
+class Exploring:
+    """Pages of reports."""
+
+    desk: Desk
+    showing: Showing
+
+    def endpoints(self) -> list[Endpoint]:
+        """What it answers."""
+        return [
+            Endpoint(
+                "GET", "/reports/{name}", self.report, replies=PAGE, refusals=ASKING_REFUSALS, door="session"
+            )
+        ]
+
+    async def report(self, request: Request) -> Response:
+        """The page of a report."""
+        name = request.path_params["name"]
+        return await self.showing.page(request, _template(name), lambda: self._values(request, name))
+
+    async def _values(self, request: Request, name: str) -> Mapping[str, Any]:
+        known(name)
+        question = of_pairs(name, request.query_params.multi_items())
+        dimensions = self.desk.config().dimensions
+        around: dict[str, Any] = {
+            "question": question,
+            "asks": visible(registry.question("reports", name)),
+            "purpose": purpose(registry.load("reports", name)),
+            "controls": controls(question, dimensions),
+            "reports": [(each, registry.question("reports", each)) for each in registry.names("reports")],
+        }
+        try:
+            table = await self.desk.table(question, pictures=True)
+        except UsageError as error:
+            # The form stays, to be filled in otherwise: some questions need more than the days.
+            return {**around, "answer": None, "error": visible(str(error)), "status": 400}
+        return {**around, "answer": shown(self.desk, question, table), "error": ""}
+
+
+def known(name: str) -> None:
+    """Look whether there is such a report, before anything of it is loaded.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = registry.names("reports")
+    if name not in names:
+        raise UsageError(
+            f"There is no report '{name[:40]}'.{nearest(name, names)} There is: {', '.join(names)}."
+        )
+
+
+def _template(name: str) -> str:
+    own = f"report_{name}.html"
+    return own if own in templates().list_templates() else "report.html"

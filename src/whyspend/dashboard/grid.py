@@ -1,0 +1,140 @@
+"""An answer as a table of a page: each cell as people read it, its exact value beside it, and where it leads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, total_row
+from whyspend.model import Cell, Table, TableColumn
+from whyspend.spelling import exact, visible
+
+MOST_ROWS = 500
+"""Rows of a page; all of them are in the downloads."""
+
+Row = Mapping[str, Cell]
+Link = Callable[[TableColumn, Cell, Row], str]
+"""Where a cell leads within these pages; "" for nowhere."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell."""
+
+    text: str
+    exact: str = ""
+    """A number with all its digits; "" for what is no number."""
+    link: str = ""
+    away: bool = False
+    """The link leads to another site."""
+    mark: str = ""
+    """A class: up, down, over, warn, ok, unknown."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column."""
+
+    name: str
+    """As machines know it."""
+    words: str
+    kind: str
+    """A class: number, sentence, id or text."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table."""
+
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Shown, ...], ...]
+    total: tuple[Shown, ...]
+    """Empty where there is none."""
+    left_out: int = 0
+    """Rows that a page does not show."""
+
+
+def nowhere(_: TableColumn, __: Cell, ___: Row) -> str:
+    """Cells that lead nowhere."""
+    return ""
+
+
+def grid(table: Table, link: Link = nowhere, *, most: int = MOST_ROWS, but: Sequence[str] = ()) -> Grid:
+    """The table of an answer, without some columns."""
+    people = for_people(table)
+    places = {column.name: at for at, column in enumerate(table.columns)}
+    kept = [(at, column) for at, column in enumerate(people.columns) if column.name not in but]
+    rows = []
+    for said, held in zip(people.rows[:most], table.rows, strict=False):
+        row = dict(zip(places, held, strict=True))
+        cells = ((column, said[at], row[column.name]) for at, column in kept)
+        rows.append(tuple(_cell(column, cell, own, link(column, own, row)) for column, cell, own in cells))
+    totals = total_row(people) or []
+    total = tuple(
+        Shown(
+            totals[at],
+            _exact(people.total.get(column.name)),
+            mark=_mark(column, people.total.get(column.name)),
+        )
+        for at, column in kept
+        if totals
+    )
+    return Grid(
+        tuple(_head(column) for _, column in kept), tuple(rows), total, max(len(table.rows) - most, 0)
+    )
+
+
+def plain_grid(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> Grid:
+    """The table of a picture: its exact numbers."""
+    cells = (
+        tuple(_cell(column, value, value, "") for column, value in zip(columns, row, strict=True))
+        for row in rows
+    )
+    return Grid(tuple(map(_head, columns)), tuple(cells), ())
+
+
+def single(column: TableColumn, value: Cell) -> Shown:
+    """One figure."""
+    return _cell(column, value, value, "")
+
+
+def _head(column: TableColumn) -> Head:
+    words = visible(column.name.removesuffix("_usd").replace("_", " "))
+    kind = (
+        "number"
+        if column.unit in NUMBER_UNITS
+        else column.unit
+        if column.unit in ("sentence", "id")
+        else "text"
+    )
+    return Head(column.name, words, kind)
+
+
+def _cell(column: TableColumn, said: Cell, held: Cell, link: str) -> Shown:
+    if column.unit == "url":
+        return _away(held)
+    return Shown(display(column, said), _exact(held), link, mark=_mark(column, held))
+
+
+def _away(held: Cell) -> Shown:
+    """A link to where a trace can be seen; what is no web address is only text."""
+    if not isinstance(held, str):
+        return Shown("–")
+    parts = urlsplit(held)
+    if parts.scheme in ("http", "https") and parts.netloc:
+        return Shown("open", link=held, away=True)
+    return Shown(visible(held))
+
+
+def _exact(held: Cell) -> str:
+    return exact(held) if isinstance(held, Decimal | int) and not isinstance(held, bool) else ""
+
+
+def _mark(column: TableColumn, held: Cell) -> str:
+    if held is None:
+        return "unknown" if column.unit == "usd" else ""
+    if is_change(column) and isinstance(held, Decimal | int) and held:
+        return "up" if held > 0 else "down"
+    if column.name == "status" and held in ("over", "warn", "ok"):
+        return str(held)
+    return ""

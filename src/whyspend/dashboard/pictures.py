@@ -1,0 +1,42 @@
+"""The pictures of an answer, drawn for a screen and for a phone, each with the table of its numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from whyspend.charts import NARROW, WIDE, svg
+from whyspend.dashboard.grid import Grid, plain_grid
+from whyspend.model import Chart
+from whyspend.spelling import visible
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a page."""
+
+    title: str
+    wide: Markup
+    narrow: Markup
+    """SVG: every text in it was escaped when it was drawn."""
+    grid: Grid
+    by: str
+    """The key whose values its parts are, to ask for one; "": no single key."""
+    time: str
+    """The part of the calendar that its bars are; "": none."""
+
+
+def pictures(charts: Sequence[Chart], *, width: int = WIDE) -> tuple[Picture, ...]:
+    """The pictures of an answer."""
+    return tuple(_picture(chart, width) for chart in charts)
+
+
+def _picture(chart: Chart, width: int) -> Picture:
+    return Picture(
+        title=visible(chart.title),
+        wide=Markup(svg(chart, width=width)),  # noqa: S704  drawn by us
+        narrow=Markup(svg(chart, width=NARROW)),  # noqa: S704
+        grid=plain_grid(chart.columns, chart.rows),
+        by=chart.by[0] if len(chart.by) == 1 else "",
+        time=chart.columns[0].name if chart.picture == "stacked_time" else "",
+    )

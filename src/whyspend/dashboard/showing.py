@@ -1,0 +1,84 @@
+"""What all pages share: the frame, what is said once after something was changed, and errors as a page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from whyspend.dashboard.desk import Desk
+from whyspend.dashboard.links import overview_address
+from whyspend.dashboard.live import token
+from whyspend.dashboard.markup import page
+from whyspend.dashboard.signing import Visit
+from whyspend.errors import UsageError, WhyspendError
+from whyspend.serving import Guard, RefusedError
+from whyspend.spelling import visible
+
+SAID = "whyspend_said"
+"""The cookie that says what was just done, until the next page has told."""
+
+DONE: Mapping[str, str] = {
+    "rule": "The rule is written to whyspend.toml. It holds for the past, too: no pull is needed.",
+    "closed": "The month is closed: its prices do not move any more.",
+}
+"""What can have been done, by the value of that cookie."""
+
+PAGES = (
+    ("Overview", "/"),
+    ("Explore", "/reports/report"),
+    ("Explain", "/reports/explain"),
+    ("Requests", "/reports/requests"),
+    ("Coverage", "/reports/coverage"),
+    ("Budgets", "/reports/budgets"),
+    ("Prices", "/prices"),
+    ("Data", "/data"),
+)
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Makes pages for one port."""
+
+    guard: Guard
+    desk: Desk
+
+    async def page(self, request: Request, template: str, make: Callable[[], Awaitable[Values]]) -> Response:
+        """A page of a template and its values, or of why there are none."""
+        status = 200
+        try:
+            values = await make()
+            status = values.get("status", 200)
+        except WhyspendError as error:
+            template, values = "error.html", {"why": visible(str(error))}
+            status = 400 if isinstance(error, UsageError) else 500
+        except RefusedError as error:
+            template, values, status = "error.html", {"why": visible(error.why)}, error.status
+        visit = Visit.of(request)
+        said = DONE.get(request.cookies.get(SAID, ""), "")
+        frame = {
+            "path": request.url.path,
+            "pages": self._pages(values),
+            "said": said,
+            "token": self.guard.sessions.token(visit.cookie),
+            "can_sign_out": bool(self.guard.key),
+            "live": token(self.desk),
+        }
+        answer = visit.with_cookie(page(template, {**frame, **values}, status))
+        if said:
+            answer.headers.append("Set-Cookie", say("", seconds=0))
+        return answer
+
+    def _pages(self, values: Values) -> list[tuple[str, str]]:
+        """The pages, and where they are; the overview of the same days."""
+        question = values.get("question")
+        home = overview_address(question) if question is not None else "/"
+        return [(name, home if path == "/" else path) for name, path in PAGES]
+
+
+def say(code: str, *, seconds: int = 60) -> str:
+    """The `Set-Cookie` of what the next page says."""
+    return f"{SAID}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}"

@@ -1,0 +1,166 @@
+"""Pages show what the command line answers: the same numbers, and the command that gives them."""
+
+import json
+from decimal import Decimal
+from html import unescape
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from tests.dashboard.served import WEEK, Page, Served, numbers_of
+
+from whyspend import registry
+from whyspend.workspace.questions import of_pairs
+
+REPORTS = registry.names("reports")
+NEEDED = {"whatif": "&batch=yes", "reconcile": "&recorded=yes"}
+"""What a report must be told to have an answer."""
+
+
+def path_of(name: str, more: str = "") -> str:
+    return f"/reports/{name}?{WEEK}{NEEDED.get(name, '')}{more}"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_number_of_a_report_s_page_is_one_of_the_command_s_json(name: str, served: Served) -> None:
+    page = served.page(path_of(name))
+    answer = served.line(page.commands[0])
+    assert page.numbers
+    charted = numbers_of(answer) | _derived(answer)
+    assert {Decimal(number) for number in page.numbers} - charted <= _drawn(page)
+    assert json.loads(answer)["report"] == name
+
+
+def _derived(answer: bytes) -> set[Decimal]:
+    """Differences and sums that a picture draws of the numbers of an answer."""
+    rows = json.loads(answer, parse_float=Decimal, parse_int=Decimal)["rows"]
+    return {
+        row["cost_usd"] - row["change_usd"]
+        for row in rows
+        if isinstance(row.get("cost_usd"), Decimal) and isinstance(row.get("change_usd"), Decimal)
+    }
+
+
+def _drawn(page: Page) -> set[Decimal]:
+    """Numbers of the tables of pictures; tests/contracts hold them against the answer."""
+    found, depth = set(), 0
+    for tag, attributes in page.tags:
+        if tag == "figure":
+            depth = 1
+        if tag in ("section", "p", "ul"):
+            depth = 0
+        if depth and tag == "data":
+            found.add(Decimal(attributes["value"] or ""))
+    return found
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_api_and_the_downloads_are_what_the_command_writes_byte_for_byte(
+    name: str, served: Served
+) -> None:
+    page = served.page(path_of(name))
+    line = page.commands[0]
+    asked = urlsplit(next(link for link in page.links if _is_json(link, name)))
+    assert served.get(f"{asked.path}?{asked.query}").content == served.line(line)
+    question = of_pairs(name, [pair for pair in parse_qsl(asked.query) if pair[0] != "format"])
+    for form in ("csv", "html"):
+        answer = served.get(f"{asked.path}?{asked.query}&format={form}")
+        assert answer.content == served.command(*question.arguments(), "--format", form)
+        assert f'filename="{name}.{form}"' in answer.headers["content-disposition"]
+
+
+def _is_json(link: str, name: str) -> bool:
+    return link.startswith(f"/api/reports/{name}") and "format=" not in link
+
+
+def test_the_overview_says_what_four_commands_say(served: Served) -> None:
+    page = served.page(f"/?{WEEK}")
+    answers = [served.line(line) for line in page.commands]
+    assert [json.loads(answer)["report"] for answer in answers] == [
+        "report",
+        "explain",
+        "forecast",
+        "budgets",
+    ]
+    known = set().union(*map(numbers_of, answers))
+    shown = {Decimal(number) for number in page.numbers}
+    assert shown - known <= _drawn(page)
+    spent = json.loads(answers[0], parse_float=Decimal)["total"]["cost_usd"]
+    assert spent in shown
+    for answer in answers[:1]:
+        assert json.loads(answer)["rows"][0]["feature"] in page.text
+    assert json.loads(answers[1])["rows"][0]["sentence"] in page.text
+
+
+def test_the_address_holds_the_question_and_the_form_is_filled_in_with_it(served: Served) -> None:
+    page = served.page(f"/reports/report?{WEEK}&by=model,env&where=feature%3Drag-*&prices=now&top=3")
+    assert {name: page.fields[name] for name in ("by", "since", "until", "prices", "top")} == {
+        "by": "model,env",
+        "since": "2026-11-15",
+        "until": "2026-11-21",
+        "prices": "now",
+        "top": "3",
+    }
+    assert "whyspend report --by model,env --top 3" in page.commands[0]
+    assert "--where 'feature=rag-*' --prices now" in page.commands[0]
+
+
+def test_cells_lead_to_the_same_question_of_one_value_one_day_and_one_cause(served: Served) -> None:
+    by_day = served.page(f"/reports/report?{WEEK}&by=day,feature")
+    assert "/reports/report?since=2026-11-16&until=2026-11-16&by=hour%2Cfeature" in by_day.links
+    assert f"/reports/report?{WEEK}&where=feature%3Drag-search&by=day%2Cfeature" in by_day.links
+    assert f"/reports/explain?{WEEK}&driver=1" in served.page(f"/reports/explain?{WEEK}").links
+
+
+def test_from_the_overview_to_a_single_request(served: Served) -> None:
+    explain = served.page(_first(served.page(f"/?{WEEK}"), "/reports/explain?"))
+    cause = served.page(_first(explain, "driver=1"))
+    request = served.page(_first(cause, "where=trace_id"))
+    answer = json.loads(served.line(request.commands[0]))
+    assert answer["rows"]
+    assert answer["total"]["requests"] == 1
+    assert answer["columns"][0]["name"] == "call_site"
+
+
+def _first(page: Page, part: str) -> str:
+    return next(unescape(link) for link in page.links if part in link)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/reports/nope", 400, "There is no report 'nope'."),
+        ("/reports/report?tpo=3", 400, "report cannot be told 'tpo'. Did you mean 'top'?"),
+        ("/reports/report?since=soon", 400, "--since cannot be 'soon'."),
+        ("/reports/report?top=-1", 400, "--top -1 is less than 0."),
+        ("/reports/whatif", 400, "Say what is to be different: --swap OLD=NEW"),
+        ("/?until=never", 400, "--until cannot be 'never'."),
+    ],
+)
+def test_what_cannot_be_asked_is_said_on_a_page(path: str, status: int, said: str, served: Served) -> None:
+    answer = served.get(path)
+    assert answer.status_code == status
+    assert said in Page.of(answer.text).text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/reports/report?since=soon", "--since cannot be 'soon'."),
+        ("/api/reports/report?format=jsno", "There is no format 'jsno'. Did you mean 'json'?"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_by_the_api(path: str, said: str, served: Served) -> None:
+    answer = served.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(said)
+
+
+def test_the_openapi_description_has_every_report_with_its_options(served: Served) -> None:
+    paths = served.get("/openapi.json").json()["paths"]
+    for name in REPORTS:
+        get = paths[f"/api/reports/{name}"]["get"]
+        assert get["summary"] == registry.question("reports", name)
+        assert {"since", "until", "where", "prices", "format"} <= {each["name"] for each in get["parameters"]}
+    listed = served.get("/api/reports").json()["reports"]
+    assert [each["name"] for each in listed] == REPORTS
