@@ -64,7 +64,6 @@ def langchain_calls(text: str) -> None:
     """A call, a stream, and the agent of the examples with its tools."""
     from langchain_openai import ChatOpenAI
 
-    sys.path.insert(0, str(EXAMPLES))
     agent = importlib.import_module("agent").support_agent()
     chat = ChatOpenAI(model="gpt-4o-mini", max_retries=0)
     with feature("chain"):
@@ -130,23 +129,20 @@ def by_opentelemetry(how: str, rounds: int, text: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    sys.path.insert(0, str(EXAMPLES))
-    tags = importlib.import_module("with_opentelemetry").TagEverySpan()
     provider = TracerProvider()
-    provider.add_span_processor(tags)
+    provider.add_span_processor(importlib.import_module("with_opentelemetry").TagEverySpan())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     for name in INSTRUMENTATIONS[how]:
         _named(name)().instrument(tracer_provider=provider)
-    tracer = provider.get_tracer("application")
+    claude = anthropic.Anthropic(max_retries=0)
     for number in range(rounds):
         said = f"{text} {'*' * 4 * number}"
-        with tracer.start_as_current_span("request"):
-            openai_calls(openai.OpenAI(max_retries=0), said)
+        openai_calls(openai.OpenAI(max_retries=0), said)
+        with provider.get_tracer("application").start_as_current_span("request"):
             langchain_calls(said)
-            if any("anthropic" in name for name in INSTRUMENTATIONS[how]):
-                claude = anthropic.Anthropic(max_retries=0)
-                letter(claude, said)
-                poem(claude, said)
+        if any("anthropic" in name for name in INSTRUMENTATIONS[how]):
+            letter(claude, said)
+            poem(claude, said)
     provider.shutdown()
 
 
@@ -161,4 +157,5 @@ def main(how: str, rounds: int, text: str) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(EXAMPLES))
     main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import httpx2
 import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from tests.collector.running import Serving, cells, serving, zstd
-from tests.wire.otlp_payloads import DATA, MARKER, Json, llm, message, protobuf, request, span
+from tests.collector.models import Told
+from tests.collector.running import Serving, cells, priced, serving, zstd
+from tests.wire.otlp_payloads import DATA, MARKER, START, Json, llm, message, protobuf, request, span
 
 from whyspend.collector import otlp
 from whyspend.config import load
@@ -224,6 +226,35 @@ def test_every_convention_gives_the_calls_that_a_pull_of_its_file_gives(tmp_path
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not here")
 def test_the_samples_give_the_calls_that_a_pull_of_them_gives(tmp_path: Path) -> None:
     assert same_calls(tmp_path, {path.stem: path.read_bytes() for path in SAMPLES.glob("*.json")}) == 5
+
+
+def test_each_step_of_the_vercel_ai_sdk_is_a_call_and_their_sum_is_none(tmp_path: Path) -> None:
+    """Two steps of `generateText` around a tool, as @ai-sdk sends them: gpt-5-mini at $0.25, $0.025, $2 a million."""
+
+    def told(number: int, parent: int | None, operation: str, given: int, read: int, made: int) -> Json:
+        said = {"ai.operationId": operation, "operation.name": f"{operation} support-bot"}
+        said |= {"ai.model.id": "gpt-5-mini", "ai.model.provider": "openai.responses"}
+        counts = {"ai.usage.inputTokens": given, "ai.usage.cachedInputTokens": read}
+        counts |= {"ai.usage.outputTokens": made, "ai.usage.totalTokens": given + made}
+        return span(number, parent, attributes={"ai.telemetry.functionId": "support-bot", **said, **counts})
+
+    now = time.time_ns() // 1_000_000 - START // 1000
+    spans = [
+        told(1, None, "ai.generateText", 3_000, 1_024, 90),
+        told(2, 1, "ai.generateText.doGenerate", 1_200, 0, 30),
+        span(3, 1, name="ai.toolCall", attributes={"ai.operationId": "ai.toolCall"}),
+        told(4, 1, "ai.generateText.doGenerate", 1_800, 1_024, 60),
+    ]
+    for each in spans:
+        for key in ("startTimeUnixNano", "endTimeUnixNano"):
+            each[key] = str(int(each[key]) + now * 1_000_000)
+    with serving(tmp_path) as server:
+        assert post(server, request(*spans, scope="ai"), kind=JSON).status_code == 200
+        assert server.end() == 0
+    assert sorted(priced(tmp_path)) == [
+        Told("support-bot", "gpt-5-mini", 1_200, 0, 0, 30, 0, Decimal("0.00036")),
+        Told("support-bot", "gpt-5-mini", 1_800, 1_024, 0, 60, 0, Decimal("0.0003396")),
+    ]
 
 
 def test_what_comes_again_counts_once(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from tests.wire.otlp_payloads import (
     span,
 )
 
+from whyspend.wire.otlp import Settled, settle
+
 EMBEDDING = {"gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 8}
 
 
@@ -83,6 +85,56 @@ def test_of_two_that_tell_of_one_response_the_one_with_more_detail_counts() -> N
     detailed = answered(3, "r", 1, start_ms=5, attributes={"gen_ai.usage.cache_read.input_tokens": 50})
     assert numbers(settled(span(1), answered(2, "r", 1), detailed)) == ([3], [2])
     assert numbers(settled(span(1), answered(2, "r", 1, tokens=None), answered(3, "r", 1))) == ([3], [2])
+
+
+def by_both(caller: list[Json], client: list[Json]) -> Settled:
+    """What two instrumentations tell: the one of a framework, and that of the client which it uses."""
+    records = records_of(request(span(1, ms=9000), *caller, scope="framework"))
+    return settle(records + records_of(request(*client, scope="client")))
+
+
+CHAIN = {"langsmith.metadata.feature": "rag-search", "langsmith.metadata.langgraph_node": "answer"}
+DATED = {"gen_ai.response.model": "gpt-4o-2024-08-06"}
+
+
+def test_a_call_that_a_framework_tells_beside_its_client_counts_once_with_what_both_know() -> None:
+    """OpenInference's LangChain and OpenAI: neither span is above the other."""
+    found = by_both(
+        [span(2, 1, attributes=CHAIN), llm(3, 2)], [llm(4, 1, start_ms=10, ms=900, attributes=DATED)]
+    )
+    assert numbers(found) == ([4], [3])
+    (call,) = calls_of(found.calls + found.doubles + records_of(request(span(2, 1, attributes=CHAIN))))
+    assert (call.dimensions[0], call.model_answered) == ("rag-search", "gpt-4o-2024-08-06")
+
+
+def test_a_framework_that_was_told_no_tokens_counts_once_too() -> None:
+    assert numbers(by_both([llm(3, 1, tokens=None)], [llm(4, 1, start_ms=10, ms=900)])) == ([4], [3])
+
+
+def test_calls_at_the_same_time_that_are_alike_are_paired_one_to_one() -> None:
+    caller = [llm(2, 1, ms=1000), llm(3, 1, start_ms=100, ms=1900)]
+    client = [llm(4, 1, start_ms=200, ms=700), llm(5, 1, start_ms=300, ms=1200)]
+    assert numbers(by_both(caller, client)) == ([4, 5], [2, 3])
+    assert numbers(by_both(caller[:1], client)) == ([4, 5], [2])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        llm(4, 1, start_ms=10, ms=900, tokens=(101, 20)),
+        llm(4, 1, start_ms=10, ms=1000),
+        llm(4, 1, start_ms=10, ms=900, attributes={"gen_ai.request.model": "o3"}),
+        span(4, 1, start_ms=10, ms=900, attributes=EMBEDDING),
+        llm(4, 1, start_ms=10, ms=900, tokens=None),
+    ],
+    ids=["other counts", "it ends later", "another model", "another kind", "a try that failed"],
+)
+def test_calls_that_differ_are_two(other: Json) -> None:
+    assert numbers(by_both([llm(3, 1)], [other])) == ([3, 4], [])
+
+
+def test_one_instrumentation_never_tells_a_call_twice_side_by_side() -> None:
+    assert numbers(settled(llm(3, 1), llm(4, 1, start_ms=10, ms=900))) == ([3, 4], [])
 
 
 def test_a_server_that_uses_its_ids_again_answers_several_calls() -> None:

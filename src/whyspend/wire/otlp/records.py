@@ -1,6 +1,7 @@
 """One span -> what is kept of it: the call that it may be, and what those below it inherit."""
 
 import re
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -48,6 +49,8 @@ class Record(Struct, gc=False, omit_defaults=True):
     call: Call | None
     """None: it is neither a model's call nor something that reports a cost of its own."""
     response_id: str | None
+    scope: str = ""
+    """Which instrumentation wrote the span."""
 
     @property
     def is_counted(self) -> bool:
@@ -71,6 +74,7 @@ def to_record(span: Span, *, source: str, dimensions: tuple[str, ...]) -> Record
         ancestor=_ancestor(span, span_id, metadata, dimensions),
         call=_call(span, span_id, metadata, source, dimensions),
         response_id=short(response_id) if isinstance(response_id, str) else None,
+        scope=sys.intern(short(span.scope) or ""),
     )
 
 

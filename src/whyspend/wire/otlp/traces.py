@@ -7,6 +7,8 @@ that of its client, an agent's sum around them all. What counts:
 2. Of a call around calls of the same kind (llm or embedding), the inner ones count where they have token counts.
 3. Where only the outer one has them, it counts and the inner ones do not; where none has, the innermost does.
 4. Two calls of one kind with the same response id that overlap in time are one, wherever in the trace they are.
+5. A call that lies within one of another instrumentation in time, with the same model and counts, is below it, whatever
+   the spans say. OpenInference's instrumentation of LangChain leaves the span of the client's call beside its own.
 """
 
 from collections import defaultdict
@@ -35,6 +37,7 @@ def settle(records: Iterable[Record]) -> Settled:
     """Sort the records of one trace, in whatever order they came. Their calls are completed in place."""
     spans = _once(records)
     calls = sorted((record for record in spans.values() if record.call is not None), key=_order)
+    _adopt(calls, spans)
     doubles = _outer_and_inner(calls, spans)
     doubles |= _same_response([record for record in calls if record.id not in doubles], spans)
     counted = [record for record in calls if record.id not in doubles]
@@ -101,6 +104,41 @@ def _around(calls: Iterable[Record], spans: dict[str, Record]) -> set[str]:
 
 def _kind(record: Record) -> str:
     return record.call.kind if record.call is not None else ""
+
+
+def _adopt(calls: Sequence[Record], spans: dict[str, Record]) -> None:
+    """Put each call below the call of another instrumentation that it lies in; at most one below each.
+
+    One alone, for two calls that an application makes at once may be alike in everything.
+    """
+    models = [record for record in calls if _kind(record) not in ("", "tool")]
+    if len({record.scope for record in models}) < 2:
+        return
+    outer = _around(models, spans)
+    lone = [record for record in models if not any(_kind(a) == _kind(record) for a in _above(record, spans))]
+    free: list[Record] = []
+    for record in sorted(lone, key=lambda one: (one.start, -one.end, one.id)):
+        free = [other for other in free if other.end >= record.start][-DEEPEST:]
+        around = [other for other in free if _repeats(other, record)]
+        if around:
+            # The one that ends first, so that the others are left for calls that end later.
+            closest = min(around, key=lambda one: (one.end, one.id))
+            record.parent_id = closest.id
+            free.remove(closest)
+        elif record.id not in outer:
+            free.append(record)
+
+
+def _repeats(outer: Record, inner: Record) -> bool:
+    """Tell whether the outer one may be the same call, told by who called."""
+    if outer.scope == inner.scope or outer.end < inner.end or _kind(outer) != _kind(inner):
+        return False
+    assert outer.call is not None
+    assert inner.call is not None
+    both = [call.model_answered or call.model_requested or "" for call in (outer.call, inner.call)]
+    short, long = sorted(both, key=len)  # gpt-4o and gpt-4o-2024-08-06
+    counts = [(call.prompt_total, call.completion_total) for call in (outer.call, inner.call)]
+    return bool(short) and long.startswith(short) and (counts[0] == counts[1] or not outer.is_counted)
 
 
 def _same_response(calls: Sequence[Record], spans: dict[str, Record]) -> set[str]:
