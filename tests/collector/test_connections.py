@@ -88,6 +88,16 @@ def test_a_connection_that_is_kept_is_waited_for_anew_after_each_answer(address:
                 assert piece
 
 
+def test_an_answer_is_not_held_back_until_its_beginning_is_acknowledged(address: str) -> None:
+    with httpx2.Client(base_url=address) as client:
+        took = []
+        for _ in range(20):
+            began = time.perf_counter()
+            client.get("/healthz")
+            took.append(time.perf_counter() - began)
+    assert min(took) < 0.02  # measured: 0.001 s; held back: 0.044 s
+
+
 @pytest.mark.parametrize(
     "begun",
     [

@@ -174,7 +174,7 @@ def _json(request: Request, body: bytes) -> bytes:
 def _asked_project(request: Request, body: bytes) -> _Project:
     try:
         return msgspec.json.decode(_json(request, body), type=_Project)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RefusedError(422, "A project needs a name.") from None
 
 

@@ -1,6 +1,7 @@
-"""Connections that cannot be held open for nothing: the head of a request must come in time."""
+"""Connections that answer at once, and cannot be held open for nothing: the head of a request must come in time."""
 
 import asyncio
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,6 +20,9 @@ class Timely(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection is there."""
         super().connection_made(transport)
+        # asyncio sets it only where a socket says its protocol, and those that create_server accepts do not.
+        # Without it the second half of each answer waits 40 ms for the first to be acknowledged.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._wait()
 
     def on_response_complete(self) -> None:
