@@ -6,6 +6,7 @@ table = await asking.ask(lambda place: place.ask("report", place.window("7d")))
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -90,8 +91,9 @@ class Asking:
         if not self._places.acquire(blocking=False):
             raise RefusedError(503, "Too many questions at once. Ask again in a second.")
         asked = _Asked()
+        self._running.add(asked)
         asked.future = self._threads.submit(self._answer, asked, question)
-        asked.future.add_done_callback(lambda _: self._places.release())
+        asked.future.add_done_callback(lambda _: self._over(asked))
         try:
             async with asyncio.timeout(seconds):
                 answer: Answer = await asyncio.wrap_future(asked.future)
@@ -105,9 +107,12 @@ class Asking:
 
     def close(self) -> None:
         """Stop what is asked, and give back the engines."""
-        for asked in tuple(self._running):
-            asked.stop()
-        self._threads.shutdown(cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        while running := tuple(self._running):  # again: before and between statements nothing can be stopped
+            for asked in running:
+                asked.stop()
+            time.sleep(AGAIN_SECONDS)
+        self._threads.shutdown()
         for engine in self._idle:
             engine.close()
 
@@ -121,7 +126,6 @@ class Asking:
         place = Workspace(self.config)
         place.engine = engine = self._engine()
         asked.uses(engine)
-        self._running.add(asked)
         is_whole = False
         try:
             answer = question(place)
@@ -129,11 +133,14 @@ class Asking:
             return answer
         finally:
             asked.uses(None)
-            self._running.discard(asked)
             if is_whole:
                 self._idle.append(engine)
             else:
                 engine.close()  # what a question that ended early has kept there is in nobody's way
+
+    def _over(self, asked: _Asked) -> None:
+        self._running.discard(asked)
+        self._places.release()
 
     def _engine(self) -> Engine:
         try:
