@@ -51,7 +51,11 @@ def test_calls_tokens_and_owners_of_the_exporters_are_exact(
         assert server.end() == 0
     assert report(tmp_path, "feature", "model", "project") == rows
     assert {
-        (row["feature"], row["model"], row["project"]): (row["calls"], row["input_tokens"], row["output_tokens"])
+        (row["feature"], row["model"], row["project"]): (
+            row["calls"],
+            row["input_tokens"],
+            row["output_tokens"],
+        )
         for row in rows
     } == {
         ("chat", "gpt-4o-mini", "shop"): (ROUNDS, 10 * ROUNDS, 2 * ROUNDS),

@@ -12,6 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Tracer
 
+Said = dict[str, str | int]
+
 TINY = 3
 """Spans of a request, so that a trace comes in several."""
 
@@ -27,7 +29,7 @@ def exporter(name: str) -> SpanExporter:
 
 
 def call(tracer: Tracer, text: str) -> None:
-    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
+    attributes: Said = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
     attributes |= {"gen_ai.provider.name": "openai", "gen_ai.prompt": text, "gen_ai.completion": text}
     with tracer.start_as_current_span("chat gpt-4o-mini", attributes=attributes) as span:
         span.set_attribute("gen_ai.usage.input_tokens", 10)
@@ -38,13 +40,17 @@ def call(tracer: Tracer, text: str) -> None:
 def one_round(tracer: Tracer, text: str) -> None:
     owned = context.attach(baggage.set_baggage("feature", "chat"))
     with tracer.start_as_current_span("request"):
-        agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 10}
+        agent: Said = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 10}
         with tracer.start_as_current_span("agent", attributes={**agent, "input.value": text}):
-            around = {"openinference.span.kind": "LLM", "llm.token_count.prompt": 10, "input.value": text}
+            around: Said = {
+                "openinference.span.kind": "LLM",
+                "llm.token_count.prompt": 10,
+                "input.value": text,
+            }
             with tracer.start_as_current_span("ChatOpenAI", attributes=around):
                 call(tracer, text)
-            embedding = {"gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 5}
-            model = {"gen_ai.request.model": "text-embedding-3-small", "gen_ai.system": "openai"}
+            embedding: Said = {"gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 5}
+            model: Said = {"gen_ai.request.model": "text-embedding-3-small", "gen_ai.system": "openai"}
             with tracer.start_as_current_span("embeddings", attributes={**embedding, **model}):
                 pass
     context.detach(owned)

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import zstandard
 from tests.cli.shell import piped
 from tests.wire.otlp_payloads import DATA, MARKER, START, Json, llm, request, span
 
@@ -26,7 +27,7 @@ from whyspend.workspace import Pulled, Workspace
 from whyspend.workspace.windows import of_days
 
 DAYS = ("2025-11-16", "2025-11-16")
-JSON_WANTED = "The file exporter must write `format: json`."
+WHOSE = "Is it a file of the collector's file exporter?"
 WINDOW = of_days(date(2025, 11, 16), date(2025, 11, 16), "UTC")
 Rows = dict[str, dict[str, Any]]
 OPEN: list["Place"] = []
@@ -72,6 +73,15 @@ def _engines() -> Iterator[None]:
     yield
     while OPEN:
         OPEN.pop().engine.close()
+
+
+def framed(*messages: bytes) -> bytes:
+    """Messages as the file exporter writes them, but for JSON without a compression."""
+    return b"".join(len(message).to_bytes(4, "big") + message for message in messages)
+
+
+def zstd(body: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(body)
 
 
 def line(*spans: Json, **said: Any) -> bytes:
@@ -161,7 +171,7 @@ def test_bad_lines_are_counted_named_once_and_cost_no_good_one(tmp_path: Path) -
     assert place.numbers() == [1, 2]
     at = len(line(llm(1)))
     assert done.notes == (
-        f"left out what is no OTLP/JSON: 3 of the lines, the first in t.jsonl at byte {at}. {JSON_WANTED}",
+        f"left out what is no request of OTLP: 3 of the lines or messages, the first in t.jsonl at byte {at}. {WHOSE}",
         "left out what has no valid id or start time: 1 of the spans, the first in t.jsonl.",
     )
     file.write_bytes(file.read_bytes() + line(llm(3)))
@@ -388,15 +398,19 @@ def test_a_damaged_compressed_file_is_read_as_far_as_it_goes(tmp_path: Path) -> 
     assert len(place.numbers()) == 199
 
 
-def test_zstd_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_without_the_package_for_it_zstd_is_named_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otlp_file, "has_zstd", lambda: False)
     (tmp_path / "traces").mkdir()
     (tmp_path / "traces" / "a.jsonl").write_bytes(line(llm(1)))
-    (tmp_path / "traces" / "b.jsonl.zst").write_bytes(b"\x28\xb5\x2f\xfd")
+    (tmp_path / "traces" / "b.jsonl.zst").write_bytes(zstd(line(llm(2))))
+    (tmp_path / "traces" / "c.json").write_bytes(framed(zstd(request(llm(3)))))
     done = Place(tmp_path, "traces").pull()
     assert done.calls == 1
-    assert [note.partition(". ")[0] for note in done.notes] == [
-        "not read, for they are zstd: 1 of the files, first b.jsonl.zst"
-    ]
+    (note,) = done.notes
+    assert note.startswith("not read, for they are zstd: 2 of the files, first b.jsonl.zst. ")
+    assert note.endswith("pip install 'whyspend[serve]'.")
 
 
 @pytest.mark.parametrize("path", ["missing", "missing/*.jsonl", "empty"])
@@ -424,7 +438,7 @@ def test_pull_and_doctor_speak_of_the_source(tmp_path: Path) -> None:
     assert "holds 1 calls in 1 spans" in piped(["doctor"], tmp_path).text
     said = piped(["pull", "otel", "--since", DAYS[0]], tmp_path)
     assert said.code == 0
-    assert "otel: left out what is no OTLP/JSON: 1 of the lines" in said.err
+    assert "otel: left out what is no request of OTLP: 1 of the lines" in said.err
     assert "otel: read 1 calls, 1 new or changed" in said.err
 
 

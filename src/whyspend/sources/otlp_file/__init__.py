@@ -1,4 +1,4 @@
-"""Reads the files that an OpenTelemetry collector writes: one request of OTLP/JSON a line (its `file` exporter).
+"""Reads the files that an OpenTelemetry collector writes: its `file` exporter, in JSON or protobuf, also compressed.
 
 Each pull reads what was appended since the last one, and again the 32 MiB before that in each file of the last hour,
 for a trace comes in parts: a call when it ends, what is above it later. A call whose ancestor comes with a later pull
@@ -9,9 +9,9 @@ such an inner call counts beside it.
 
 The window is not looked at: nothing but reading tells which days a file holds, and reading it is what costs.
 
-Watermarks, for each file, known by a digest of its first line, so whatever its name: `at:` the byte of its content up
-to which it was read, `of:` its size on disk then. `upto:<source>`, in microseconds UTC: when the last pull began. What
-had been written by then is in the ledger.
+Watermarks, for each file, known by a digest of its first line or message, so whatever its name: `at:` the byte of its
+content up to which it was read, `of:` its size on disk then. `upto:<source>`, in microseconds UTC: when the
+last pull began. What had been written by then is in the ledger.
 """
 
 import heapq
@@ -22,7 +22,8 @@ from pathlib import Path
 
 from whyspend.errors import WhyspendError
 from whyspend.model import Batch, Call, Finding, Progress, Window
-from whyspend.sources.otlp_file.files import TraceFile, end_of, is_packed, marks, parts, trace_files
+from whyspend.sources.otlp_file.files import TraceFile, end_of, marks, parts, trace_files
+from whyspend.sources.otlp_file.packing import has_zstd
 from whyspend.sources.otlp_file.pool import APART, SLACK, Pool
 from whyspend.sources.otlp_file.reading import Portion, Reading
 from whyspend.wire import otlp
@@ -34,9 +35,9 @@ RECENT = 3_600_000_000
 """Microseconds before the last pull: a file that was written since may hold the beginning of what is new now."""
 
 SIDE_BY_SIDE = 50
-"""Files that are open at a time, the oldest first, each with the spans of one line in memory."""
+"""Files that are open at a time, the oldest first, each with the spans of one line or message in memory."""
 
-UNPACK = "Unpack them with zstd -d, or leave `compression` out of the file exporter's settings."
+UNPACK = "Install what reads them with: pip install 'whyspend[serve]'."
 
 
 def _unseen(_: Progress) -> None:
@@ -61,16 +62,16 @@ def read(
         dimensions: the configured keys.
         watermarks: those of the pull before.
         full: read all files again from their beginning.
-        path: a file, a folder (all .json, .jsonl and .ndjson files in it, also .gz), or a pattern.
-        on_progress: told after each line, in MiB.
+        path: a file, a folder (all .json, .jsonl, .ndjson, .binpb and .pb in it, also .gz and .zst), or a pattern.
+        on_progress: told after each line or message, in MiB.
 
     Raises:
         InputError: there is no such file, or it cannot be read.
     """
     began = time.time_ns() // 1000
     files = trace_files(path)
-    packed = [file for file in files if is_packed(file)]
-    known = [file for file in files if not is_packed(file)]
+    packed = [file for file in files if file.needs_zstd and not has_zstd()]
+    known = [file for file in files if file not in packed]
     held = {} if full else watermarks
     since = (held.get(f"upto:{source}", 0) - RECENT) * 1000
     wanted = parts(known, held, repr((source, dimensions)), before=APART, since=since)
@@ -120,7 +121,7 @@ class _Pull:
             )
 
     def _take(self, portion: Portion, place: int) -> int:
-        """Put the spans of one line into the pool; how many bytes it had."""
+        """Put the spans of one line or message into the pool; how many bytes it had."""
         reading, part = portion.reading, portion.reading.part
         is_new = portion.offset >= part.new
         is_held = not is_new or (part.new == 0 and not self.is_first)
@@ -148,8 +149,8 @@ class _Pull:
             lines = sum(reading.bad_lines for reading in bad)
             where = f"{bad[0].part.file.name} at byte {bad[0].first_bad:,}"
             yield (
-                f"left out what is no OTLP/JSON: {lines:,} of the lines, the first in {where}. "
-                "The file exporter must write `format: json`."
+                f"left out what is no request of OTLP: {lines:,} of the lines or messages, the first in {where}. "
+                "Is it a file of the collector's file exporter?"
             )
         odd = [reading for reading in self.readings if reading.bad_spans]
         if odd:
@@ -193,12 +194,12 @@ def check(*, path: Path) -> list[Finding]:
 
 def _look(path: Path) -> Iterator[Finding]:
     files = trace_files(path)
-    packed = [file for file in files if is_packed(file)]
+    packed = [file for file in files if file.needs_zstd and not has_zstd()]
     if packed:
         yield Finding(
-            "problem", f"Compressed with zstd, which is not read: {len(packed):,} of the files.", UNPACK
+            "problem", f"Compressed with zstd, which cannot be read: {len(packed):,} of the files.", UNPACK
         )
-    known = [file for file in files if not is_packed(file)]
+    known = [file for file in files if file not in packed]
     if not known:
         return
     size = sum(file.size for file in known)
@@ -220,7 +221,7 @@ def _newest(file: TraceFile) -> Finding:
         return Finding(
             "empty" if not reading.bad_lines else "problem",
             f"The newest, {file.name}, holds no span that can be read.",
-            "Does a pipeline of traces end in the file exporter, with `format: json`?",
+            "Does a pipeline of traces end in the file exporter?",
         )
     if not calls:
         return Finding(

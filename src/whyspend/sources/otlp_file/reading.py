@@ -1,31 +1,33 @@
-"""One file -> its requests, line by line in bounded memory; what cannot be read is counted and passed over."""
+"""One file -> its requests, one by one in bounded memory; what cannot be read is counted and passed over.
+
+The file exporter writes a request of JSON as a line. With `format: proto`, or a compression, it writes each request
+as a message with its length before it, and compresses each message by itself.
+"""
 
 import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import SEEK_CUR, BufferedIOBase
 from typing import NamedTuple
 
 from whyspend.errors import InputError
-from whyspend.sources.otlp_file.files import Part, first_line
-from whyspend.wire.otlp import Batch, read_json
-
-LONGEST = 64 * 2**20
-"""Bytes of a line, or of a file that is one JSON document. A collector sends some 8,192 spans at a time."""
+from whyspend.sources.otlp_file.files import LENGTH, LONGEST, Part, beginning, is_length
+from whyspend.sources.otlp_file.packing import unpacked, unpacked_message
+from whyspend.wire.otlp import Batch, read_json, read_protobuf
 
 _CHUNK = 2**20
 
 
 class Portion(NamedTuple):
-    """The spans of one line."""
+    """The spans of one line or message."""
 
     latest: int
     """When the last of the file's spans so far ended, in microseconds."""
     reading: "Reading"
     batch: Batch
     offset: int
-    """The byte where the line begins."""
+    """The byte where it begins."""
     size: int
     """How many bytes it has."""
 
@@ -37,7 +39,7 @@ class Reading:
     part: Part
     dimensions: tuple[str, ...]
     read_to: int = 0
-    """Up to which byte all lines are dealt with; the next pull goes on there."""
+    """Up to which byte all is dealt with; the next pull goes on there."""
     bad_lines: int = 0
     first_bad: int = 0
     """The byte where the first of them begins."""
@@ -62,7 +64,7 @@ class Reading:
             yield Portion(latest, self, batch, offset, self.read_to - offset)
 
     def batches(self) -> Iterator[tuple[Batch, int]]:
-        """Yield the spans of each line that can be read, and the byte where the line begins.
+        """Yield the spans of each line or message that can be read, and the byte where it begins.
 
         Nothing where the file was rotated meanwhile, and another has its name: the next pull finds both.
 
@@ -72,9 +74,10 @@ class Reading:
         path = self.part.file.path
         try:
             with path.open("rb") as plain:
-                opened: BufferedIOBase = gzip.GzipFile(fileobj=plain) if self.part.file.is_gzip else plain
-                if first_line(opened) == self.part.head:
-                    yield from self._batches(opened)
+                packing = self.part.file.packing
+                if beginning(unpacked(plain, packing)) == self.part.head:
+                    plain.seek(0)
+                    yield from self._batches(unpacked(plain, packing))
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self.is_damaged = True
         except FileNotFoundError:
@@ -85,6 +88,36 @@ class Reading:
             ) from error
 
     def _batches(self, opened: BufferedIOBase) -> Iterator[tuple[Batch, int]]:
+        if is_length(self.part.head):
+            return self._messages(opened)
+        if self.part.file.is_message:
+            return self._document(opened.read(LONGEST))
+        return self._lines(opened)
+
+    def _messages(self, opened: BufferedIOBase) -> Iterator[tuple[Batch, int]]:
+        while len(head := opened.read(LENGTH)) == LENGTH:
+            offset, size = self.read_to, int.from_bytes(head, "big")
+            if size > LONGEST:
+                self._bad(offset)  # it is no length, so nobody knows where the next message begins
+                self.read_to = self.part.file.size
+                return
+            if offset < self.part.begin:
+                opened.seek(size, SEEK_CUR)
+                self.read_to += LENGTH + size
+                continue
+            message = opened.read(size)
+            if len(message) < size:
+                self.is_damaged = bool(self.part.file.packing)
+                return  # half written: it is left for the next pull
+            self.read_to += LENGTH + size
+            batch = _meaning(unpacked_message(message, LONGEST), self.dimensions)
+            if batch is None:
+                self._bad(offset)
+            else:
+                self._count(batch, offset)
+                yield batch, offset
+
+    def _lines(self, opened: BufferedIOBase) -> Iterator[tuple[Batch, int]]:
         self.read_to = self.part.begin
         if self.part.begin:
             # Somewhere within a line: the next one begins after its end.
@@ -101,7 +134,7 @@ class Reading:
                 self._bad(offset)
                 continue
             batch = read_json(line, self.dimensions) if line.strip() else Batch([])
-            if batch is None and not is_whole and not self.part.file.is_gzip:
+            if batch is None and not is_whole and not self.part.file.packing:
                 return  # half written: it is left for the next pull
             self.read_to += len(line)
             if batch is None:
@@ -111,8 +144,9 @@ class Reading:
                 yield batch, offset
 
     def _document(self, body: bytes) -> Iterator[tuple[Batch, int]]:
-        """A file that is one JSON document over many lines; left for the next pull until it is whole."""
-        batch = read_json(body, self.dimensions)
+        """A file that is one request, of JSON over many lines or of protobuf; left for the next pull until it is
+        whole."""
+        batch = _meaning(body, self.dimensions)
         if batch is None:
             self._bad(0)
             return
@@ -128,6 +162,14 @@ class Reading:
         if offset >= self.part.new:
             self.first_bad = self.first_bad if self.bad_lines else offset
             self.bad_lines += 1
+
+
+def _meaning(body: bytes | None, dimensions: tuple[str, ...]) -> Batch | None:
+    """Read a request: no message of protobuf can begin as an object or a list of JSON does."""
+    if body is None:
+        return None
+    is_json = body.lstrip()[:1] in (b"{", b"[")
+    return read_json(body, dimensions) if is_json else read_protobuf(body, dimensions)
 
 
 def _skipped(opened: BufferedIOBase) -> int:
