@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from whyspend import registry
-from whyspend.collector import records, spool
+from whyspend.collector import publishing, records, spool
 from whyspend.collector.framing import Records
 from whyspend.collector.publishing import Publisher
 from whyspend.collector.records import Heard
@@ -20,7 +20,7 @@ from whyspend.errors import LedgerError, UsageError
 from whyspend.ledger import Writer, disk
 from whyspend.wire.ingest import Event
 from whyspend.wire.otlp import Record
-from whyspend.workspace import PULL_MEMORY, Workspace, prices
+from whyspend.workspace import Workspace, prices
 
 GRACE_SECONDS = 120
 """How long a day's file that was replaced stays for readers. A pull leaves it for an hour; the collector may replace
@@ -134,10 +134,12 @@ def _running(
     traces = Traces(close_after, place.config.dimensions)
     _recover(folder, traces, say)
     spooling = Spool(folder, traces.hear)
-    engine = registry.load("engines", "duckdb").connect(memory_limit=PULL_MEMORY, threads=1)
+    engine = registry.load("engines", "duckdb").connect(memory_limit=publishing.MEMORY, threads=1)
 
     def writer() -> Writer:
-        return place.ledger.writer(engine, source, place.config.dimensions, grace=GRACE_SECONDS)
+        return place.ledger.writer(
+            engine, source, place.config.dimensions, grace=GRACE_SECONDS, segment=publishing.SEGMENT
+        )
 
     def priced() -> None:
         prices.keep_first(place.ledger.root)

@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
 
 from whyspend.collector.records import Heard
 from whyspend.collector.settling import settled
@@ -14,17 +16,39 @@ from whyspend.ledger import Writer
 from whyspend.model import Batch
 
 EVERY_SECONDS = 1.0
-"""How long news gather before they are published; so the ledger has them within two seconds."""
+"""From the start of a publication to that of the next; so the ledger has all news within two seconds."""
 
-REST = 3
-"""After a publication that took s seconds of the processor, the next one waits at least so many times s: it writes
-the day's file again, and where that is large, publishing must leave room for those who send."""
+REST = 1
+"""After a publication that took s seconds of the processor, the next one waits at least so many times s: one that
+must write much of the ledger again, for what came late, leaves room for those who send."""
+
+SEGMENT = 20_000
+"""Calls in a file of a day, about: a publication writes some of these again, in 0.2 s of a processor (measured)."""
+
+MEMORY = "100MB"
+"""For the engine that publishes: some files of that size, and the hashes of the ids of some million calls."""
 
 EVENTS_AT_ONCE = 50_000
 """Events and spans, and those of their traces, that one publication is made of, about."""
 
 TURN_BYTES = 64 << 20
 """How long the spool's files may grow before a state takes their place."""
+
+MERGED_CALLS = 100_000
+"""Files of a day that is over are merged as long as that makes one of no more calls: in a step of half a second, so
+that what arrives meanwhile is in the ledger in time all the same."""
+
+MERGE_SECONDS = 10.0
+"""At least so long between two such steps."""
+
+LOOK_SECONDS = 600.0
+"""So long where none was left to do."""
+
+SETTLED_SECONDS = 3_600
+"""How long a day is over before its files are merged: what comes late for one of its calls then writes more again."""
+
+STOP_SECONDS = 3.0
+"""How long files may be merged at the end."""
 
 AGAIN_SECONDS = 60.0
 """A ledger that cannot be written is tried again as usual, and spoken of once in so many seconds."""
@@ -62,7 +86,8 @@ class Publisher:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _said: float = float("-inf")
-    _opened: Writer | None = None
+    _merge_at: float = 0.0
+    """When to look for files to merge, on the monotonic clock."""
 
     def start(self) -> None:
         """Begin."""
@@ -87,13 +112,14 @@ class Publisher:
                 pause = self._publish_some()
             while self._publish_some() == 0:
                 pass
+            self._merge_all()
             self._turn()
         except BaseException as error:  # the front end ends, and says so
             self.crashed = error
 
     def _publish_some(self) -> float:
         """Publish what changed; returns how many seconds to wait with the next, 0 where more waits already."""
-        began = time.thread_time()
+        began, used = time.monotonic(), time.thread_time()
         now = int(time.time())
         taken, is_more = self.traces.take(now, EVENTS_AT_ONCE)
         if taken and not self._publish(taken):
@@ -102,9 +128,13 @@ class Publisher:
         self.traces.forget(now)
         if self.spool.written > TURN_BYTES:
             self._turn()
-        took = time.thread_time() - began
+        took = time.thread_time() - used
         self.counts.slowest = max(took, self.counts.slowest)
-        return 0 if is_more else max(EVERY_SECONDS, REST * took)
+        if is_more:
+            return 0
+        if time.monotonic() >= self._merge_at:
+            self._merge_at = time.monotonic() + (MERGE_SECONDS if self._merge(now) else LOOK_SECONDS)
+        return max(EVERY_SECONDS - (time.monotonic() - began), REST * took)
 
     def _publish(self, taken: list[Changed]) -> bool:
         """Publish the calls of some traces whole; tells whether that went through."""
@@ -114,12 +144,11 @@ class Publisher:
         if not calls and not dropped:
             return True
         try:
-            writer = self._opened = self._opened or self.writer()
-            writer.add(Batch(calls=calls, dropped=dropped))
-            writer.commit()
+            self._writer.add(Batch(calls=calls, dropped=dropped))
+            self._writer.commit()
             self.published()
         except WhyspendError as error:
-            self._opened = None  # what was added to it would be added again
+            self._writer.clear()  # what was added to it is added again
             self._complain(
                 f"{error} What was received is safe in the spool, and is published when that is mended."
             )
@@ -128,6 +157,28 @@ class Publisher:
         self.counts.calls += len(calls)
         self.counts.untagged += sum(not call.dimensions[0] for call in calls)
         return True
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return self.writer()
+
+    def _merge(self, now: int) -> bool:
+        """Merge some files of a day that is over; tells whether there were any."""
+        until = datetime.fromtimestamp(now - SETTLED_SECONDS, UTC).date()
+        return self._merge_before(until)
+
+    def _merge_all(self) -> None:
+        """Merge files of all days, for a while."""
+        until = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < until and self._merge_before(date.max):
+            pass
+
+    def _merge_before(self, day: date) -> bool:
+        try:
+            return self._writer.merge(day, MERGED_CALLS)
+        except WhyspendError as error:
+            self._complain(f"{error} Files of the ledger stay apart until then.")
+            return False
 
     def _turn(self) -> None:
         """Let a state take the place of the spool's files."""
