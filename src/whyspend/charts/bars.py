@@ -1,6 +1,7 @@
 """Pictures of bars: parts over time, ranks with their change, a waterfall, a histogram, shares."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -16,13 +17,16 @@ from whyspend.charts.frame import (
     moments_below,
 )
 from whyspend.charts.palette import class_of
-from whyspend.charts.scales import Scale, counts, dollars, rounded_out, spelled
+from whyspend.charts.scales import Scale, counts, dollars, edge, rounded_out, spelled
 from whyspend.model import Cell, Chart
 from whyspend.spelling import money
 
 _PLOT = 230.0
 _ROW = 30.0
 _BELOW = 24.0
+
+SMALL = 0.15
+"""Of the highest amount: where all changes of a waterfall are within so much, its bars do not begin at 0."""
 
 
 def stacked_time(chart: Chart, width: float) -> Drawn:
@@ -66,48 +70,88 @@ def _moments(chart: Chart) -> list[date | str]:
 
 
 def ranked_change(chart: Chart, width: float) -> Drawn:
-    """A bar for each name, how much it is and how much more than before; a stroke stands where it was."""
-    compared = len(chart.columns) > 2
-    room = min(190.0, width * 0.32)
-    words = [_beside(row, compared) for row in chart.rows]
-    right = max((ink.wide(word) for word in words), default=0.0) + 10
-    amounts = [_float(cell) for row in chart.rows for cell in row[1:3]]
+    """A bar for each name, how much it is and how much more than before; a stroke stands where it was.
+
+    Beside limits, each bar is drawn as the share of its own.
+    """
+    limited = len(chart.columns) > 2 and chart.columns[2].name.startswith("limit")
+    words = [_beside(row, chart) for row in chart.rows]
+    lanes = _lanes([str(row[0]) for row in chart.rows], width)
+    pairs = [_shares_of_limit(row) if limited else _pair(row) for row in chart.rows]
+    amounts = [amount for pair in pairs for amount in pair if amount is not None]
     low, high = min([*amounts, 0.0]), max([*amounts, 0.0])
-    scale = Scale(low, high if high > low else low + 1, room, width - right)
-    head = (
-        Drawn(LINE + 2, ink.words(room, 12, f"| {_before(chart)}", class_="faint"))
-        if compared
-        else Drawn(0, "")
-    )
-    parts = [
-        head.body,
-        ink.line(scale.at(0), head.height, scale.at(0), head.height + _ROW * len(words), "axis"),
-    ]
-    for number, (row, word) in enumerate(zip(chart.rows, words, strict=True)):
-        y = head.height + _ROW * number
-        name = str(row[0])
-        parts.append(_label(name, y, room))
-        x, end = sorted((scale.at(0), scale.at(_float(row[1]))))
-        tip = f"{name}: {word}"
-        if row[1] is not None:
-            parts.append(ink.bar(x, y + 5, end - x, _ROW - 10, class_of(name, chart.colors), tip, name=name))
-        reach = end
-        if compared and row[2] is not None:
-            was = scale.at(_float(row[2]))
-            parts.append(ink.line(was, y + 2, was, y + _ROW - 2, "mark"))
-            reach = max(reach, was)
-        parts.append(ink.words(reach + 6, y + 19, word))
-    return Drawn(head.height + _ROW * len(words) + 4, "".join(parts))
+    right = max((ink.wide(word) for word in words), default=0.0) + 10
+    scale = Scale(low, high if high > low else low + 1, lanes.room, width - right)
+    top = LINE + 2 if len(chart.columns) > 2 else 0
+    end_of_all = top + lanes.height * len(words)
+    parts = [ink.words(lanes.room, 12, f"| {_before(chart)}", class_="faint")] if top else []
+    parts.append(ink.line(scale.at(0), top, scale.at(0), end_of_all, "axis"))
+    for number, (row, word, (amount, was)) in enumerate(zip(chart.rows, words, pairs, strict=True)):
+        y, name = top + lanes.height * number, str(row[0])
+        parts.append(lanes.label(name, y))
+        reach = scale.at(0)
+        if amount is not None:
+            x, reach = sorted((scale.at(0), scale.at(amount)))
+            over = limited and was is not None and amount > was
+            class_ = "up" if over else class_of(name, chart.colors) if chart.by or chart.colors else "n0"
+            parts.append(lanes.bar(x, reach, y, class_, f"{name}: {word}", name=name))
+        if was is not None:
+            middle = y + lanes.height - _ROW
+            parts.append(ink.line(scale.at(was), middle + 2, scale.at(was), middle + _ROW - 2, "mark"))
+            reach = max(reach, scale.at(was))
+        parts.append(ink.words(reach + 6, y + lanes.height - 11, word))
+    return Drawn(end_of_all + 4, "".join(parts))
+
+
+def _pair(row: Sequence[Cell]) -> tuple[float | None, float | None]:
+    now, *before = row[1:3]
+    return _known(now), _known(before[0]) if before else None
+
+
+def _shares_of_limit(row: Sequence[Cell]) -> tuple[float | None, float | None]:
+    used, limit = _pair(row)
+    return (None, None) if used is None or not limit else (used / limit, 1.0)
+
+
+def _known(cell: Cell) -> float | None:
+    return None if cell is None else _float(cell)
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """Rows with a name each: at the left where there is room for it, else above its bar."""
+
+    room: float
+    height: float
+    width: float
+
+    def label(self, name: str, y: float) -> str:
+        room, line = (self.room, y + 19) if self.room else (self.width, y + 14)
+        title = ink.element("title", ink.said(name))
+        return ink.element("text", title, ink.said(ink.cut(name, room - 10)), x=0, y=line)
+
+    def bar(self, x: float, end: float, y: float, class_: str, tip: str, **about: str | None) -> str:
+        return ink.bar(x, y + self.height - _ROW + 5, end - x, _ROW - 10, class_, tip, **about)
+
+
+def _lanes(names: Sequence[str], width: float) -> _Lanes:
+    needed = max(map(ink.wide, names), default=0.0) + 12
+    if needed <= width * 0.3:
+        return _Lanes(needed, _ROW, width)
+    return _Lanes(min(needed, width * 0.42), _ROW, width) if width >= 500 else _Lanes(0, _ROW + 16, width)
 
 
 def _before(chart: Chart) -> str:
     return chart.columns[2].name.removesuffix("_usd").replace("_", " ")
 
 
-def _beside(row: Sequence[Cell], compared: bool) -> str:
+def _beside(row: Sequence[Cell], chart: Chart) -> str:
+    """`$5.00 (+$1.00)` beside what it was before; `$5.00 of $9.00` beside a limit."""
     now = _said(row[1])
-    if not compared or not isinstance(row[1], Decimal) or not isinstance(row[2], Decimal):
+    if len(chart.columns) < 3 or not isinstance(row[1], Decimal) or not isinstance(row[2], Decimal):
         return now
+    if chart.columns[2].name.startswith("limit"):
+        return f"{now} of {money(row[2])}"
     change = row[1] - row[2]
     return f"{now} ({money(change, signed=True)})" if change else f"{now} (no change)"
 
@@ -115,38 +159,35 @@ def _beside(row: Sequence[Cell], compared: bool) -> str:
 def waterfall(chart: Chart, width: float) -> Drawn:
     """From the first amount to the last, a bar for what each of the others adds or takes."""
     first, *steps, last = chart.rows
-    room = min(260.0, width * 0.42)
+    lanes = _lanes([str(row[0]) for row in chart.rows], width)
     ends = [_float(first[1])]
     for row in steps:
         ends.append(ends[-1] + _float(row[1]))
     words = [_said(first[1]), *(_said(row[1], signed=True) for row in steps), _said(last[1])]
     right = max(map(ink.wide, words)) + 10
     low, high = min([*ends, _float(last[1]), 0.0]), max([*ends, _float(last[1]), 0.0])
-    if steps and low == 0 and min(ends) > 0.6 * high:
+    if steps and low == 0 and high - min(ends) < SMALL * high:
         low = _cut_off(ends, high)
-    scale = Scale(low, high if high > low else low + 1, room, width - right)
+    scale = Scale(low, high if high > low else low + 1, lanes.room, width - right)
+    base = max(low, 0.0)
+    spans = [(base, ends[0]), *pairwise(ends), (base, _float(last[1]))]
     parts = []
-    spans = [
-        (low if low > 0 else 0.0, ends[0]),
-        *pairwise(ends),
-        (low if low > 0 else 0.0, _float(last[1])),
-    ]
     for number, (row, word, (start, end)) in enumerate(zip(chart.rows, words, spans, strict=True)):
-        y = _ROW * number
-        whole = number in (0, len(chart.rows) - 1)
-        class_ = "total" if whole else "up" if end >= start else "down"
+        y, name = lanes.height * number, str(row[0])
+        is_whole = number in (0, len(chart.rows) - 1)
+        class_ = "total" if is_whole else "up" if end >= start else "down"
         x, until = sorted((scale.at(start), scale.at(end)))
-        name = str(row[0])
-        parts.append(_label(name, y, room))
-        parts.append(
-            ink.bar(x, y + 5, until - x, _ROW - 10, class_, f"{name}: {word}", name=name, at=str(number))
-        )
-        parts.append(ink.words(until + 6, y + 19, word))
+        parts.append(lanes.label(name, y))
+        parts.append(lanes.bar(x, until, y, class_, f"{name}: {word}", name=name, at=str(number)))
+        parts.append(ink.words(until + 6, y + lanes.height - 11, word))
         if number + 1 < len(chart.rows):
-            parts.append(ink.line(scale.at(end), y + _ROW - 5, scale.at(end), y + _ROW + 5, "axis"))
-    height = _ROW * len(chart.rows) + 4
+            foot = y + lanes.height - 5
+            parts.append(
+                ink.line(scale.at(end), foot, scale.at(end), foot + lanes.height - _ROW + 10, "axis")
+            )
+    height = lanes.height * len(chart.rows) + 4
     if low > 0:
-        parts.append(ink.words(room, height + 12, f"bars begin at {money(_tidy(low))}", class_="faint"))
+        parts.append(ink.words(lanes.room, height + 12, f"bars begin at {money(_tidy(low))}", class_="faint"))
         height += LINE
     return Drawn(height, "".join(parts))
 
@@ -179,16 +220,14 @@ def histogram(chart: Chart, width: float) -> Drawn:
     edges = [*(row[0] for row in chart.rows), chart.rows[-1][1]]
     for number in range(0, len(edges), every):
         x = left + step * number
-        parts.append(ink.words(x, scale.start + 16, _said(edges[number]), at="middle", class_="faint"))
+        parts.append(ink.words(x, scale.start + 16, _edge(edges[number]), at="middle", class_="faint"))
     for number, (name, amount) in enumerate(chart.marks):
         x = left + step * _within(chart, float(amount))
         y = LINE * number + 12
         parts.append(ink.line(x, y + 4, x, scale.start, "mark"))
-        right_half = x > left + (width - left) / 2
         word = f"{name} {money(amount)}"
-        parts.append(
-            ink.words(x + (-4 if right_half else 4), y + 2, word, at="end" if right_half else "start")
-        )
+        fits = x + 4 + ink.wide(word) <= width
+        parts.append(ink.words(x + (4 if fits else -4), y + 2, word, at="start" if fits else "end"))
     return Drawn(scale.start + _BELOW, "".join(parts))
 
 
@@ -206,18 +245,18 @@ def shares(chart: Chart, width: float) -> Drawn:
     names = [column.name for column in chart.columns[1:]]
     classes = [class_of(name, chart.colors) for name in names]
     head = legend(list(zip(names, classes, strict=True)), width)
-    room = min(140.0, width * 0.3)
+    lanes = _lanes([str(row[0]) for row in chart.rows], width)
     bounds = [
         (sum(min(_float(c), 0) for c in row[1:]), sum(max(_float(c), 0) for c in row[1:]))
         for row in chart.rows
     ]
     ticks, low, high = rounded_out(min(low for low, _ in bounds), max(high for _, high in bounds))
-    scale = Scale(low, high, room, width - 20)
-    bottom = head.height + (_ROW + 4) * len(chart.rows)
+    scale = Scale(low, high, lanes.room, width - 20)
+    bottom = head.height + (lanes.height + 4) * len(chart.rows)
     parts = [head.body, amounts_below(ticks, dollars(ticks), scale, head.height, bottom)]
     for number, row in enumerate(chart.rows):
-        y = head.height + (_ROW + 4) * number
-        parts.append(_label(str(row[0]), y + 2, room))
+        y = head.height + (lanes.height + 4) * number
+        parts.append(lanes.label(str(row[0]), y))
         up = down = 0.0
         whole = sum(max(_float(cell), 0) for cell in row[1:])
         for name, class_, cell in zip(names, classes, row[1:], strict=True):
@@ -226,21 +265,17 @@ def shares(chart: Chart, width: float) -> Drawn:
                 continue
             base = up if amount > 0 else down
             x, end = sorted((scale.at(base), scale.at(base + amount)))
-            tip = f"{row[0]}, {name}: {_said(cell)}" + (
-                f" ({amount / whole:.1%})" if whole and amount > 0 else ""
-            )
-            parts.append(
-                ink.bar(x, y + 4, end - x, _ROW - 6, f"{class_} edge", tip, name=name, at=str(row[0]))
-            )
+            part = f" ({amount / whole:.1%})" if whole and amount > 0 else ""
+            tip = f"{row[0]}, {name}: {_said(cell)}{part}"
+            about = {"name": name, "at": str(row[0])}
+            top = y + lanes.height - _ROW + 4
+            parts.append(ink.bar(x, top, end - x, _ROW - 6, f"{class_} edge", tip, **about))
             up, down = (up + amount, down) if amount > 0 else (up, down + amount)
     return Drawn(bottom + _BELOW, "".join(parts))
 
 
-def _label(name: str, y: float, room: float) -> str:
-    """A name at the left, whole in its tip."""
-    return ink.element(
-        "text", ink.element("title", ink.said(name)), ink.said(ink.cut(name, room - 10)), x=0, y=y + 19
-    )
+def _edge(cell: Cell) -> str:
+    return edge(cell) if isinstance(cell, Decimal) else ""
 
 
 def _float(cell: Cell) -> float:

@@ -70,10 +70,18 @@ def moments_below(moments: Sequence[date | str], places: Sequence[float], y: flo
     else:
         shown = thinned(range(len(moments)), int(room // 52))
         said = [_clock(str(moments[at])) for at in shown]
+    right = places[-1] + (places[-1] - places[0]) / max(len(places) - 1, 1) / 2 if places else 0.0
     return "".join(
-        ink.words(places[at], y + 16, word, at="middle", class_="faint")
+        _below(places[at], y + 16, word, right if len(places) > 1 else None)
         for at, word in zip(shown, said, strict=True)
     )
+
+
+def _below(x: float, y: float, word: str, right: float | None) -> str:
+    """In the middle below a place, or at the right end where there is no room for half of it."""
+    if right is not None and x + ink.wide(word) / 2 > right:
+        return ink.words(right, y, word, at="end", class_="faint")
+    return ink.words(x, y, word, at="middle", class_="faint")
 
 
 def _clock(moment: str) -> str:

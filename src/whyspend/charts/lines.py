@@ -19,7 +19,7 @@ Points = list[tuple[float, float]]
 
 def burn_down(chart: Chart, width: float) -> Drawn:
     """What is used day by day, what is expected of the days to come with its interval, and the limit."""
-    entries = [("used", "n0"), ("expected", "n0 pale"), ("80 % interval", "n0 band")]
+    entries = [("used", "n4"), ("expected", "n4 pale"), ("80 % interval", "n4 band")]
     some = [any(row[at] is not None for row in chart.rows) for at in (1, 2, 3)]
     head = legend([entry for entry, there in zip(entries, some, strict=True) if there], width)
     is_usd = chart.columns[1].unit == "usd"
@@ -36,9 +36,9 @@ def burn_down(chart: Chart, width: float) -> Drawn:
     parts = [head.body, amounts_at_left(ticks, said, scale, left, width)]
     band = _points(chart, places, scale, 4), _points(chart, places, scale, 3)
     if band[0]:
-        parts.append(ink.path([*band[0], *reversed(band[1])], "n0 band", closed=True))
-    parts.append(_line(_points(chart, places, scale, 2), "line s0 likely"))
-    parts.append(_line(_points(chart, places, scale, 1), "line s0"))
+        parts.append(ink.path([*band[0], *reversed(band[1])], "n4 band", closed=True))
+    parts.append(_line(_points(chart, places, scale, 2), "line s4 likely"))
+    parts.append(_line(_points(chart, places, scale, 1), "line s4"))
     for name, amount in chart.marks:
         y = scale.at(float(amount))
         parts.append(ink.line(left, y, width, y, "limit"))

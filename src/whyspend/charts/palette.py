@@ -103,7 +103,7 @@ def _rules(colors: Colors, root: str) -> Iterator[str]:
     yield f"{root} .limit{{stroke:{colors.up};stroke-width:2;stroke-dasharray:6 4}}"
     yield f"{root} .line{{fill:none;stroke-width:2.5;stroke-linejoin:round}}"
     yield f"{root} .likely{{stroke-dasharray:2 4;stroke-linecap:round}}"
-    yield f"{root} .band{{fill-opacity:.18}}"
+    yield f"{root} .band{{fill-opacity:.3}}"
     for number, color in enumerate(colors.names):
         yield f"{root} .s{number}{{stroke:{color}}}"
     yield f"{root} .paper{{fill:{colors.paper}}}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from whyspend.spelling import money, short_count
+from whyspend.spelling import exact, money, short_count
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -66,12 +66,20 @@ def _is_round(step: float) -> bool:
     return abs(mantissa - round(mantissa)) < 1e-6
 
 
+def edge(amount: Decimal) -> str:
+    """A round amount as an edge of bars: `$0.005`, `$0.20`, `$5`."""
+    if amount == amount.to_integral_value():
+        return f"${amount:,.0f}"
+    digits = exact(amount)
+    return f"${digits}0" if len(digits.partition(".")[2]) == 1 else f"${digits}"
+
+
 def spelled(amount: Decimal | float | None, unit: str) -> str:
     """An amount as people read it in a tip or beside a bar."""
     if amount is None:
         return "unknown"
-    exact = Decimal(amount)
-    return money(exact) if unit == "usd" else f"{exact:,.0f}"
+    known = Decimal(amount)
+    return money(known) if unit == "usd" else f"{known:,.0f}"
 
 
 def counts(ticks: Sequence[float]) -> list[str]:
@@ -87,7 +95,7 @@ def day_ticks(days: Sequence[date], room: int) -> list[int]:
     if gap == timedelta(1) and len(days) <= 7 * room:
         found = [at for at, day in enumerate(days) if day.weekday() == 0]
     else:
-        found = [at for at, day in enumerate(days) if at == 0 or day.month != days[at - 1].month]
+        found = [at for at, day in enumerate(days) if at and day.month != days[at - 1].month]
     return thinned(found or [0], room)
 
 

@@ -1,6 +1,8 @@
 """What the pictures of several reports share: names and their colours, and what is left out as one part."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Context, Decimal
 from typing import Any
 
@@ -11,6 +13,9 @@ OTHERS = "(others)"
 
 PARTS, BARS = 7, 12
 """So many parts and bars have a name of their own: more cannot be told apart."""
+
+MANY_SIZES = 20
+"""An amount that is so many times another is of another size."""
 
 _EXACT = Context(prec=100)
 
@@ -63,3 +68,99 @@ def added(amounts: Any) -> Decimal | None:
     for amount in known:
         total = _EXACT.add(total, amount)
     return total if known else None
+
+
+def spans(lowest: int, highest: int) -> list[int]:
+    """Round edges, from 0 or just below the lowest amount to just above the highest; both are more than 0.
+
+    Amounts of one size have edges at equal distances (70 to 200: 60, 80, ... 200); amounts of many sizes at 1, 2, 5, 10
+    times (3 to 2000: 0, 2, 5, 10, ... 2000), so that a dear few do not hide the others.
+    """
+    if highest < MANY_SIZES * lowest:
+        step = _round_step(max(highest - lowest, 1))
+        first = (lowest - 1) // step * step
+        return list(range(first, -(-highest // step) * step + step, step))
+    edges, power = [0], 10 ** (len(str(lowest)) - 1)
+    while edges[-1] < highest:
+        edges += [each * power for each in (1, 2, 5) if each * power >= lowest and edges[-1] < highest]
+        power *= 10
+    while edges[-2] >= highest:
+        edges.pop()
+    return edges
+
+
+def _round_step(span: int) -> int:
+    """A twelfth of a span, about: 1, 2 or 5 times a power of ten."""
+    power: int = 10 ** max(len(str(span)) - 2, 0)
+    return next(each * power for each in (1, 2, 5, 10) if each * power * 15 >= span)
+
+
+USED = (
+    TableColumn("used_usd", "usd"),
+    TableColumn("expected_usd", "usd"),
+    TableColumn("low_usd", "usd"),
+    TableColumn("high_usd", "usd"),
+)
+"""Columns of `burn_down`, beside the day."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What days to come will bring: estimates."""
+
+    days: Sequence[date]
+    daily: Sequence[float]
+    low: float | None
+    """All of it, at the low end of the interval; None: there is none."""
+    high: float | None
+
+
+def burn_down(
+    title: str,
+    used: Mapping[date, Decimal],
+    days: Sequence[date],
+    ahead: Ahead,
+    *,
+    columns: Sequence[TableColumn] = USED,
+    limit: Decimal | None = None,
+) -> Chart:
+    """What is used up to the end of each day, exactly, and where it will go from there.
+
+    The interval is that of the end of the period; before, it is as much narrower as less is still to come.
+
+    Args:
+        title: what is to be seen.
+        used: on each day; days without are 0.
+        days: of the period, up to the last that is known, in order.
+        ahead: the days from there on, the last known one among them where it is not over.
+        columns: of what is used, expected, and the interval.
+        limit: to draw a line at; None: there is none.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    total = Decimal(0)
+    for day in days:
+        total = _EXACT.add(total, used.get(day, Decimal(0)))
+        rows.append((day, total, None, None, None))
+    whole = sum(ahead.daily)
+    if rows and ahead.daily:
+        told = list(zip(ahead.days, ahead.daily, strict=False))
+        so_far = sum(amount for day, amount in told if day <= days[-1])
+        rows[-1] = (days[-1], total, *_expected(total, so_far, whole, ahead))
+        for day, amount in told:
+            if day > days[-1]:
+                so_far += amount
+                rows.append((day, None, *_expected(total, so_far, whole, ahead)))
+    marks = () if limit is None else (("limit", limit),)
+    return Chart("burn_down", title, (TableColumn("day", "date"), *columns), tuple(rows), marks)
+
+
+def _expected(total: Decimal, so_far: float, whole: float, ahead: Ahead) -> tuple[Cell, Cell, Cell]:
+    """An amount with so much of what is ahead, and the ends of its interval; estimates, to the cent."""
+    share = so_far / whole if whole else 1.0
+    bounds = (None if end is None else _estimate(total, share * end) for end in (ahead.low, ahead.high))
+    low, high = bounds
+    return _estimate(total, so_far), low, high
+
+
+def _estimate(total: Decimal, more: float) -> Decimal:
+    return round(_EXACT.add(total, Decimal(more)), 2)

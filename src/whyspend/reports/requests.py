@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from itertools import pairwise
 from typing import Any
 
 from whyspend.errors import UsageError
-from whyspend.model import Cell, Table, TableColumn
+from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.reports._pictures import spans
 
 OF_DAY = """
 SELECT trace_id, {owner} AS owner, min(source) AS source, min(project) AS project, min(started) AS started,
@@ -81,6 +83,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     _collect(data, key, single, top)
     whole = data.rows(WHOLE.format(quantiles=_quantiles(data), costs="costs" if single else "wholes"))[0]
     columns, rows = _single(data, key, top) if single else _owners(data, key, top)
+    charts = _pictures(data, "costs" if single else "wholes", whole) if data.pictures else ()
     ((pieces, owners),) = data.rows("SELECT count(*), count(DISTINCT coalesce(owner, chr(0))) FROM costs")
     for name in ("costs", "wholes", "dearest", "of_day", "of_later_days"):
         data.engine.forget(name)
@@ -112,7 +115,36 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
         total,
         trust,
         (*first, *notes, *data.empty_notes(trust.calls)),
+        charts=charts,
     )
+
+
+def _pictures(data: Any, requests: str, whole: Sequence[Any]) -> tuple[Chart, ...]:
+    """How many requests cost how much, with the quantiles."""
+    *_, p50, p95, p99, highest = whole
+    if not highest:
+        return ()
+    ((lowest,),) = data.rows(f"SELECT min(cost) FROM {requests} WHERE cost > 0")
+    edges = spans(int(lowest), int(highest))
+    cases = " ".join(
+        f"WHEN cost <= CAST('{edge}' AS DECIMAL(38, 0)) THEN {at}" for at, edge in enumerate(edges[1:])
+    )
+    found = data.rows(f"SELECT CASE {cases} END, count(*) FROM {requests} WHERE cost IS NOT NULL GROUP BY 1")
+    counts = dict(found)
+    rows = tuple(
+        (_usd(start), _usd(end), counts.get(at, 0)) for at, (start, end) in enumerate(pairwise(edges))
+    )
+    marks = tuple(
+        (name.removesuffix("_usd"), amount)
+        for name, units in zip(QUANTILES, (p50, p95, p99), strict=True)
+        if (amount := _usd(units)) is not None
+    )
+    columns = (
+        TableColumn("from_usd", "usd"),
+        TableColumn("to_usd", "usd"),
+        TableColumn("requests", "requests"),
+    )
+    return (Chart("histogram", "Cost of a request", columns, rows, marks),)
 
 
 def _spread_note(count: int, spread: Sequence[Any]) -> str:

@@ -145,12 +145,19 @@ def _cell(column: TableColumn, value: Cell, exact: bool) -> Markup:
     is_number = column.unit in NUMBER_UNITS
     if column.unit == "url" and isinstance(value, str) and _WEB.fullmatch(value):
         shown = tag("a", "open", href=value, rel="noopener noreferrer")
-    classes = (
-        ["number"] if is_number else [column.unit] if column.unit in ("sentence", "series", "id") else []
-    )
+    classes = [_kind(column, shown)]
     if is_change(column) and isinstance(value, int | Decimal) and value:
         classes.append("dearer" if value > 0 else "cheaper")
-    return tag("td", shown, class_=" ".join(classes) or None, data_value=plain(value) if is_number else None)
+    return tag("td", shown, class_=" ".join(classes), data_value=plain(value) if is_number else None)
+
+
+def _kind(column: TableColumn, shown: str) -> str:
+    """How a cell is laid out."""
+    if column.unit in NUMBER_UNITS:
+        return "number"
+    if column.unit in ("sentence", "series", "id"):
+        return column.unit
+    return "short" if len(shown) <= SHORT else "long"
 
 
 def _total(column: TableColumn, shown: str, value: Cell) -> Markup:

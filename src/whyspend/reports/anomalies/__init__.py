@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from whyspend.errors import UsageError
-from whyspend.model import Cell, Table, TableColumn
+from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.reports._pictures import colors, ranked
 from whyspend.reports.anomalies.hours import Dear, Hours, dear_hours
 from whyspend.reports.anomalies.series import HISTORY_DAYS, Days, Held, Series, read, usd
 from whyspend.trends.anomalies import FEWEST_DAYS, anomalies, gate
@@ -110,7 +111,8 @@ def run(data: Any, *, by: str = "", include_muted: bool = False, top: int = 10) 
         *notes,
         *data.empty_notes(trust.calls),
     )
-    return _table(data, trust, rows, _headline(data, days, shown), notes)
+    charts = _pictures(data, key, kept) if data.pictures else ()
+    return replace(_table(data, trust, rows, _headline(data, days, shown), notes), charts=charts)
 
 
 def drivers_of(data: Any, key: Any, line: Line) -> tuple[str, ...]:
@@ -229,7 +231,7 @@ def _of_hours(data: Any, value: Any, run: Hours, begun: date) -> Line:
 
 
 def _row(data: Any, key: Any, line: Line, number: int) -> tuple[Cell, ...]:
-    name = TOTAL if line.is_total else str(data.label(key, line.value))
+    name = _name(data, key, line)
     why = " · ".join(drivers_of(data, key, line))
     return (
         number,
@@ -244,6 +246,28 @@ def _row(data: Any, key: Any, line: Line, number: int) -> tuple[Cell, ...]:
         why,
         _sentence(name, line, why),
     )
+
+
+def _pictures(data: Any, key: Any, lines: Sequence[Line]) -> tuple[Chart, ...]:
+    """What each thing cost beside what was expected."""
+    columns = (
+        TableColumn("what", "text"),
+        TableColumn("actual_usd", "usd"),
+        TableColumn("expected_usd", "usd"),
+    )
+    bars = [(f"{_name(data, key, line)} {line.days[0]}", line.actual, line.expected) for line in lines]
+    return ranked("What it cost beside what was expected", columns, bars, colors=_colors(data, key, lines))
+
+
+def _colors(data: Any, key: Any, lines: Sequence[Line]) -> dict[str, int]:
+    """Those of the values, under the names that the bars have."""
+    numbers = colors(data, [key])
+    named = ((_name(data, key, line), line.days[0]) for line in lines)
+    return {f"{name} {day}": numbers[name] for name, day in named if name in numbers}
+
+
+def _name(data: Any, key: Any, line: Line) -> str:
+    return TOTAL if line.is_total else str(data.label(key, line.value))
 
 
 def _sentence(name: str, line: Line, why: str) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from whyspend.errors import UsageError
-from whyspend.model import Cell, Table, TableColumn
+from whyspend.model import Cell, Chart, Table, TableColumn
 from whyspend.reports.budgets import entries, why
 from whyspend.reports.budgets.entries import Budget, listed
 from whyspend.reports.budgets.firing import Fired
 from whyspend.reports.budgets.periods import Span, clock
+from whyspend.reports.budgets.pictures import pictures
 from whyspend.reports.budgets.standing import Projection, Standing, projection, share_of
 
 OWNERS = """
@@ -55,11 +56,13 @@ def run(
         )
     days = _days(backtest) if backtest else 0
     reasons: list[why.Why] = []
+    charts: tuple[Chart, ...] = ()
     if days:
         columns, rows, notes = _fired(data, data.guards.fired(data, budgets, days), budgets, days)
     else:
         found = data.guards.standings(data, budgets, top=top)
         columns, rows, notes = _standing(data, found, budgets)
+        charts = tuple(pictures(found)) if data.pictures else ()
         reasons = why.of(data, found)
         notes = [*_of_reasons(reasons, found), *notes]
     own, owners = _owners(data)
@@ -80,6 +83,7 @@ def run(
         trust=trust,
         notes=(*notes, *data.unpriced_notes(), *data.empty_notes(trust.calls)),
         details={"drivers": [row for reason in reasons for row in reason.rows]} if reasons else {},
+        charts=charts,
     )
 
 

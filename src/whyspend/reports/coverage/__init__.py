@@ -10,6 +10,7 @@ from whyspend.reports.coverage import variants as spelled
 from whyspend.reports.coverage.advice import advice, carried
 from whyspend.reports.coverage.amounts import COLUMNS, Amount, counted, dollars, percent, total
 from whyspend.reports.coverage.names import by_spelling
+from whyspend.reports.coverage.pictures import pictures
 from whyspend.reports.coverage.places import Place, Seen, Spot, places, seen
 from whyspend.reports.coverage.split import ADJUSTMENT, ORDER, UNTAGGED, Split, split
 from whyspend.reports.coverage.suggest import Proposal
@@ -99,6 +100,9 @@ def _coverage(data: Any, dimension: str, top: int) -> Table:
             *price_notes,
             *data.empty_notes(trust.calls),
         ),
+        charts=tuple(pictures(dimension, parts, [(_place(each), each.amount) for each in found]))
+        if data.pictures
+        else (),
     )
 
 

@@ -17,6 +17,7 @@ from whyspend.reports.explain.finding import MOST_LINES, Cause, causes, rest_of,
 from whyspend.reports.explain.grouping import cells_by
 from whyspend.reports.explain.joining import Found, joined
 from whyspend.reports.explain.measuring import Measured, measured
+from whyspend.reports.explain.pictures import waterfall
 from whyspend.reports.explain.reaching import Reach
 from whyspend.reports.explain.timing import Moment, course, moment
 
@@ -56,6 +57,11 @@ class Line:
     is_normal: bool
     """Whether it is within the day-to-day changes of its quantity."""
     place: str
+
+    @property
+    def name(self) -> str:
+        """Its driver in words."""
+        return _public(self.cause.driver).replace("_", " ")
 
 
 def run(
@@ -186,6 +192,8 @@ def _table(
         names = ", ".join(sorted({name for name, _, _ in beside}))
         rows.append(_plain("other", amounts[-2], f"adjustments: {names}"))
     others = rest_of(changes, [line.cause for line in lines])
+    named = [f"{number}. {line.place}: {line.name}" for number, line in enumerate(lines, start=1)]
+    steps = list(zip([*named, *(["adjustments"] if booked else []), "everything else"], units, strict=True))
     is_empty = not comparison.cells.calls and not beside
     if others or rest or not (rows or is_empty):
         said = _rest_said(others, bool(lines)) if reach.is_comparable else "not explained"
@@ -208,6 +216,7 @@ def _table(
             *comparison.notes,
             *data.empty_notes(trust.calls),
         ),
+        charts=waterfall(comparison, before, after, steps) if data.pictures and not is_empty else (),
     )
 
 

@@ -1,12 +1,14 @@
 """How far are we from LangSmith's figure, and the provider's bill, and why?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Context, Decimal
 from typing import Any
 
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.reconcile import bill as bills
 from whyspend.reports.reconcile import ours, shares, split
+from whyspend.reports.reconcile.pictures import of_bill, of_walks
 from whyspend.reports.reconcile.sides import DIGITS, Amount, Place
 from whyspend.reports.reconcile.split import Walk
 
@@ -30,7 +32,8 @@ def run(data: Any, *, by: tuple[str, ...] = (), recorded: bool = False, toleranc
     limit = shares.percent(tolerance)
     others = data.others
     if others is not None and others.bill is not None:
-        return bills.answer(data, others.bill, by, limit, others.seller)
+        answer = bills.answer(data, others.bill, by, limit, others.seller)
+        return replace(answer, charts=of_bill(answer)) if data.pictures else answer
     asks = others is not None and others.langsmith is not None and not recorded
     found = narrowed(data, others)
     rows = ours.Rows(found, by, grouped_there=asks)
@@ -45,7 +48,8 @@ def run(data: Any, *, by: tuple[str, ...] = (), recorded: bool = False, toleranc
     shown = {where: walk for where, walk in sorted(walks.items(), key=_in_order) if walk != Walk()}
     trust = data.trust()
     said = (*_verdict(list(shown.values()), limit), *(theirs.notes if theirs else ())) if shown else ()
-    return Table(
+    start = RECORDED if theirs is None else THEIRS
+    answer = Table(
         report="reconcile",
         window=data.window,
         columns=(
@@ -60,12 +64,14 @@ def run(data: Any, *, by: tuple[str, ...] = (), recorded: bool = False, toleranc
         rows=tuple(
             (*_labels(data, rows, where), *cells)
             for where, walk in shown.items()
-            for cells in _lines(walk, RECORDED if theirs is None else THEIRS)
+            for cells in _lines(walk, start)
         ),
         total={},
         trust=trust,
         notes=(*said, *data.unpriced_notes(), *data.price_notes(), *data.empty_notes(trust.calls)),
     )
+    names = [key.name for key in rows.keys]
+    return replace(answer, charts=of_walks(answer, names, start, OURS)) if data.pictures else answer
 
 
 def narrowed(data: Any, others: Any) -> Any:

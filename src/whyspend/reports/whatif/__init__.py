@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from whyspend.errors import UsageError
-from whyspend.model import Cell, Table, TableColumn
+from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.reports._pictures import colors, name_of, ranked
 from whyspend.reports.whatif import options, words
 from whyspend.reports.whatif.effects import rounded, shares
 from whyspend.reports.whatif.words import dollars, nearest, percent, plain, step_of, usd
@@ -93,6 +94,7 @@ def run(
                 for option, effect in effects.items()
             ]
         },
+        charts=tuple(_pictures(data, keys, rows, total, effects, names)) if data.pictures else (),
     )
 
 
@@ -178,6 +180,36 @@ def _figures(row: _Row) -> dict[str, Cell]:
         "change_usd": usd(row.change) if known else None,
         "share": _ratio(row.change, row.cost) if row.cost else None,
     }
+
+
+def _pictures(
+    data: Any,
+    keys: Sequence[Any],
+    rows: Sequence[tuple[tuple[Any, ...], _Row]],
+    total: _Row,
+    effects: Mapping[Option, int],
+    names: Mapping[Option, str],
+) -> Iterator[Chart]:
+    """From what it cost to what it would cost through the options; and each row beside what it cost."""
+    if total.cost is None or total.whatif is None or not rows:
+        return
+    steps = [(names[option], usd(effect)) for option, effect in effects.items()]
+    walk = (("as it was", usd(total.cost)), *steps, ("as it would be", usd(total.whatif)))
+    columns = (TableColumn("step", "text"), TableColumn("amount_usd", "usd"))
+    yield Chart("waterfall", "What each option is worth", columns, walk)
+    if any(key.is_time for key in keys) or not keys:
+        return
+    own = [key.name for key in keys]
+    named = (
+        TableColumn(" and ".join(own), "text"),
+        TableColumn("whatif_usd", "usd"),
+        TableColumn("cost_usd", "usd"),
+    )
+    bars = [
+        (name_of(data, keys, values), usd(row.whatif), usd(row.cost))
+        for values, row in sorted(rows, key=lambda each: -(each[1].cost or 0))
+    ]
+    yield from ranked("What it would cost", named, bars, by=own, colors=colors(data, keys))
 
 
 def _ratio(part: int, whole: int) -> Decimal:
