@@ -1,6 +1,8 @@
-"""How property tests draw their examples, and in which order files are run."""
+"""How property tests draw their examples, in which order files are run, and the browser that pages are opened in."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,3 +19,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: two processes share the files, and the longest must not be the last."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium (playwright.sync_api.Browser), for the tests of a file; mark them `browser`."""
+    from tests.browser.chromium import launched
+
+    # Not for the whole session: while it is open, no other test of this process can run an event loop.
+    with launched() as opened:
+        yield opened
