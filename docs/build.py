@@ -64,23 +64,30 @@ def _screen(command: str, folder: Path) -> str:
     if command != "whyspend demo" and not (folder / ".whyspend-demo").exists():
         _screen("whyspend demo", folder)
     _, *arguments = shlex.split(command)
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": "60", "NO_COLOR": "1", "TERM": "xterm"}
-    environment = {name: value for name, value in environment.items() if not name.startswith("LANG")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "whyspend", *arguments],
-        cwd=folder,
-        stdout=theirs,
-        stderr=subprocess.PIPE,
-        env={**environment, "PYTHONUTF8": "1"},
-    )
-    os.close(theirs)
-    shown = _drained(ours)
-    narration = process.stderr.read().decode() if process.stderr else ""
-    if process.wait() != 0:
-        raise SystemExit(f"{command} failed: {narration}")
-    lines = [line.rstrip() for line in shown.replace("\r\n", "\n").splitlines()]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LANG")}
+    environment |= {"NO_COLOR": "1", "TERM": "xterm", "PYTHONUTF8": "1"}
+    shown = on_terminal([sys.executable, "-m", "whyspend", *arguments], folder, environment)
+    lines = [line.rstrip() for line in shown.splitlines()]
     return f"$ {command}\n" + "\n".join(lines).strip("\n") + "\n"
+
+
+def on_terminal(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """What a program prints on a terminal of COLUMNS columns.
+
+    Raises:
+        SystemExit: it fails.
+    """
+    ours, theirs = pty.openpty()
+    variables = {**environment, "COLUMNS": str(COLUMNS), "LINES": "60"}
+    with subprocess.Popen(
+        command, cwd=folder, stdout=theirs, stderr=subprocess.PIPE, env=variables
+    ) as process:
+        os.close(theirs)
+        shown = _drained(ours)
+        narration = process.stderr.read().decode() if process.stderr else ""
+    if process.returncode != 0:
+        raise SystemExit(f"{shlex.join(command)} failed: {narration}")
+    return shown.replace("\r\n", "\n")
 
 
 def _drained(descriptor: int) -> str:

@@ -18,14 +18,14 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-EXTENDING = ROOT / "docs" / "extending.md"
-"""Its examples are files of a package; tests/test_architecture.py runs them as such."""
+RUN_ELSEWHERE = {"extending.md", "tutorial.md"}
+"""The examples of the one are files of a package, the steps of the other follow each other: tests of their own."""
 
 
 def blocks(language: str) -> list[tuple[str, int, str]]:
     """(page, line, code) of every fenced block of a language."""
     fenced = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES if page != EXTENDING}
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES if page.name not in RUN_ELSEWHERE}
     return [
         (name, text[: match.start()].count("\n") + 1, match[1])
         for name, text in texts.items()

@@ -395,7 +395,10 @@ def _by(calls: Sequence[Call], key: Callable[[Call], Any]) -> dict[Any, list[Cal
 
 
 def _trace(world: World, question: Question, owner: str, calls: list[Call]) -> dict[str, Any]:
-    owners = [has for call in calls if (has := value(world, call, owner, question.timezone)) is not None]
+    first = _first(world, calls[0].trace_id)
+    opening = [call for call in calls if call is first and value(world, call, owner, question.timezone)]
+    of = opening or calls
+    owners = [has for call in of if (has := value(world, call, owner, question.timezone)) is not None]
     began = min(call.started_at for call in calls)
     return {
         "trace_id": calls[0].trace_id,

@@ -109,6 +109,22 @@ def test_a_metadata_key_of_any_name_can_be_grouped_and_filtered_by(opened: Works
     assert {row[0] for row in answer.rows} == set(expected)
 
 
+def test_a_request_is_shown_under_the_feature_of_its_first_call(engine: DuckDB, tmp_path: Path) -> None:
+    first, second, third = (
+        msgspec.structs.replace(
+            call, trace_id="t", started_at=CALL.started_at + at, dimensions=(feature, None)
+        )
+        for at, (call, feature) in enumerate(
+            zip(calls({}, {}, {}), ("support-bot", "rag-search", None), strict=True)
+        )
+    )
+    held = place(tmp_path, engine, [third, second, first])
+    for asked, owner in (([], "support-bot"), (["feature!=support-bot"], "rag-search")):
+        answer = held.ask("requests", held.window(DAY, DAY), where=asked)
+        names = [column.name for column in answer.columns]
+        assert [row[names.index("feature")] for row in answer.rows] == [owner]
+
+
 def test_a_key_with_the_name_of_a_column_or_built_in_is_reached_through_metadata(opened: Workspace) -> None:
     assert grouped(opened, "metadata.calls") == {"value of calls": 2, "untagged": 1}
     assert grouped(opened, "model") == {"gpt-4o": 3}

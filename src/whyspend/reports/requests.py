@@ -24,6 +24,9 @@ GROUP BY {group}
 """
 """One row for each request (and owner) of a day: its calls of that day, and what later days have of it."""
 
+OF_ROOT = "coalesce(max(CASE WHEN root = 1 THEN owner END), min(owner))"
+"""A request has the owner of its first call, also where calls within it are another's; else of any."""
+
 NOTHING = """
 SELECT '' AS trace_id, '' AS owner, '' AS source, '' AS project, CAST(0 AS BIGINT) AS started,
   CAST(0 AS BIGINT) AS calls, CAST(0 AS BIGINT) AS unpriced, CAST(0 AS TINYINT) AS root,
@@ -166,7 +169,7 @@ def _collect(data: Any, key: Any, single: bool, top: int) -> None:
     """
     days = data.days()
     group = "trace_id" if single else "trace_id, owner"
-    owner = "min(owner)" if single else "owner"
+    owner = OF_ROOT if single else "owner"
     data.engine.keep("of_later_days", NOTHING)
     data.engine.keep("costs", f"SELECT owner, calls, unpriced, cost FROM ({NOTHING})")
     data.engine.keep("wholes", f"SELECT calls, unpriced, cost FROM ({NOTHING})")
