@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.cli.shell import on_a_terminal, piped
 
-from whyspend.cli.sheet import Column, as_text
+from whyspend.cli.sheet import as_text
+from whyspend.workspace.sheets import Column
 
 LIST = ("prices", "list", "--all", "--provider", "google")
 SHOW = ("prices", "show", "google/gemini-2.5-pro")

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from whyspend.cli.common import place_options, workspace
-from whyspend.cli.sheet import Column, as_csv, as_json, as_text, format_option
+from whyspend.cli.sheet import as_text, format_option
 from whyspend.formats.json import literal, string
 from whyspend.model import Cell
 from whyspend.pricing.check import Comparison, check
 from whyspend.pricing.globs import provider_names
 from whyspend.pricing.quote import dollars
+from whyspend.workspace.sheets import Column, as_csv, as_json
 
 COLUMNS = (
     Column("provider"),

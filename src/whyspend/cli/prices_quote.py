@@ -13,8 +13,7 @@ import click
 import msgspec
 
 from whyspend.cli.common import place_options, workspace
-from whyspend.cli.price_words import tier, validity
-from whyspend.cli.sheet import Column, as_text, format_option, rate
+from whyspend.cli.sheet import as_text, format_option
 from whyspend.config.fitting import misfit
 from whyspend.errors import InputError, UsageError
 from whyspend.formats import exact, visible
@@ -22,6 +21,8 @@ from whyspend.formats import instant as iso
 from whyspend.formats.json import literal, string
 from whyspend.pricing.book import Rate
 from whyspend.pricing.quote import Asked, Part, Quoted, Quotes, Tier, instant
+from whyspend.workspace.price_words import tier, validity
+from whyspend.workspace.sheets import Column, rate
 
 COUNTS: Mapping[str, str] = {
     "input": "All input tokens, those below included.",

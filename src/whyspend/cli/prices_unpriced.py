@@ -7,22 +7,10 @@ import click
 
 from whyspend.cli.common import place_options, window_options, workspace
 from whyspend.cli.price_words import say_idle
-from whyspend.cli.sheet import Column, as_csv, as_json, as_text, format_option
-from whyspend.formats.json import string
-from whyspend.model import Cell
-from whyspend.pricing.stakes import Stake, Unpriced
-from whyspend.workspace.unpriced import unpriced
+from whyspend.cli.sheet import as_text, format_option
+from whyspend.workspace.listing import without_price
+from whyspend.workspace.sheets import Column, Sheet, as_csv, as_json
 
-COLUMNS = (
-    Column("provider"),
-    Column("model"),
-    Column("context"),
-    Column("calls", "count"),
-    Column("tokens", "count"),
-    Column("at_stake_usd", "about"),
-    Column("estimated"),
-    Column("reason"),
-)
 TOML = Column("toml")
 
 
@@ -41,40 +29,25 @@ def command(
     place = workspace(config, ledger)
     say_idle(place)
     asked = place.window(since, until, timezone)
-    found = unpriced(place, asked)
-    rows = [_row(calls, stake) for calls, stake in found]
+    sheet, entries = without_price(place, asked)
     if form == "text":
         some = bool(place.ledger.snapshot().between(asked.start, asked.end).files)
-        sys.stdout.write(_text(rows, [stake.toml for _, stake in found], some=some))
+        sys.stdout.write(_text(sheet, entries, some=some))
     elif form == "csv":
-        sys.stdout.write(as_csv(COLUMNS, rows))
+        sys.stdout.write(as_csv(sheet.columns, sheet.rows))
     else:
-        head = {"since": string(f"{asked.since}"), "until": string(f"{asked.until}")}
-        full = [(*row, stake.toml or None) for row, (_, stake) in zip(rows, found, strict=True)]
-        sys.stdout.write(as_json(head, "models", (*COLUMNS, TOML), full))
+        full = [(*row, entry or None) for row, entry in zip(sheet.rows, entries, strict=True)]
+        sys.stdout.write(as_json(sheet.head, "models", (*sheet.columns, TOML), full))
 
 
 command.params.insert(3, format_option())
 
 
-def _row(calls: Unpriced, stake: Stake) -> tuple[Cell, ...]:
-    return (
-        calls.provider,
-        calls.model,
-        calls.context or None,
-        calls.calls,
-        calls.tokens if calls.used else None,
-        stake.usd,
-        stake.basis or None,
-        calls.reason,
-    )
-
-
-def _text(rows: list[tuple[Cell, ...]], entries: list[str], *, some: bool) -> str:
-    if not rows:
+def _text(sheet: Sheet, entries: list[str], *, some: bool) -> str:
+    if not sheet.rows:
         return "Every call of these days has a price.\n" if some else "There are no calls in these days.\n"
-    kept = [index for index, column in enumerate(COLUMNS) if any(row[index] is not None for row in rows)]
-    table = as_text([COLUMNS[index] for index in kept], [[row[index] for index in kept] for row in rows])
+    shown = sheet.without_empty()
+    table = as_text(shown.columns, shown.rows)
     useful = list(dict.fromkeys(filter(None, entries)))
     if not useful:
         return table

@@ -9,13 +9,14 @@ import click
 from whyspend.cli import sheet
 from whyspend.cli.close import amount, booked_lines
 from whyspend.cli.common import confirmed, place_options, workspace
-from whyspend.cli.sheet import Column
 from whyspend.errors import InputError, UsageError
 from whyspend.formats import visible
 from whyspend.formats.json import literal, string
 from whyspend.model import Cell
 from whyspend.pricing.view import usd
+from whyspend.workspace import sheets
 from whyspend.workspace.changes import Change
+from whyspend.workspace.sheets import Column
 from whyspend.workspace.updating import Comparison, Effect, compare, installed, take
 
 SHOWN = 50
@@ -175,7 +176,7 @@ def _json(found: Comparison, *, taken: bool) -> str:
         "effect_usd": literal(usd(sum(effect.units for effect in found.effects)) or Decimal(0)),
         **tables,
     }
-    return sheet.as_json(head, "changes", CHANGES, map(_change, found.changes))
+    return sheets.as_json(head, "changes", CHANGES, map(_change, found.changes))
 
 
 def _list(columns: tuple[Column, ...], rows: Iterable[list[Cell]]) -> str:

@@ -1,29 +1,16 @@
-"""Rows about prices: aligned text for people; JSON and CSV with all digits for machines."""
+"""Rows about prices as aligned text, as wide as the terminal."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import click
 
 from whyspend.cli.common import terminal_width
-from whyspend.formats import _grid, exact, money, plain, visible
-from whyspend.formats.csv import safe
-from whyspend.formats.json import literal, string
+from whyspend.formats import _grid
 from whyspend.model import Cell
+from whyspend.workspace.sheets import Column, shown
 
 FORMATS = ("text", "json", "csv")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a sheet."""
-
-    name: str
-    kind: str = "text"
-    """text; count; rate, an exact amount of USD; about, an estimate of USD."""
 
 
 def format_option(*formats: str) -> click.Option:
@@ -50,48 +37,6 @@ def as_text(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> str:
     if missing := _grid.left_out(lanes, [column.name for column in columns]):
         lines += ["", *_grid.wrapped(missing, width)]
     return "".join(f"{line}\n" for line in lines)
-
-
-def as_csv(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> str:
-    """A header and a line a row; unknown is empty, and no text is a formula."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    writer.writerows([safe(cell) if isinstance(cell, str) else plain(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def as_json(
-    head: Mapping[str, str], name: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]
-) -> str:
-    """One object: the members of the head, which are JSON already, and the rows under a name, one a line."""
-    names = [string(column.name) for column in columns]
-    lines = [
-        "    {" + ", ".join(f"{key}: {literal(cell)}" for key, cell in zip(names, row, strict=True)) + "}"
-        for row in rows
-    ]
-    body = "[\n" + ",\n".join(lines) + "\n  ]" if lines else "[]"
-    members = [*head.items(), (name, body)]
-    return "{\n" + ",\n".join(f"  {string(key)}: {member}" for key, member in members) + "\n}\n"
-
-
-def shown(column: Column, cell: Cell) -> str:
-    """A cell for people."""
-    if cell is None:
-        return "–"
-    if isinstance(cell, Decimal) and column.kind == "rate":
-        return rate(cell)
-    if isinstance(cell, Decimal) and column.kind == "about":
-        return f"~{money(cell)}"
-    if isinstance(cell, int) and column.kind == "count":
-        return f"{cell:,}"
-    return visible(plain(cell))
-
-
-def rate(usd: Decimal) -> str:
-    """An amount that must not be rounded: $2.50, $0.0375, $1,250.00."""
-    whole, _, decimals = exact(usd).partition(".")
-    return f"${int(whole):,}.{decimals:0<2}"
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[_grid.Lane]:

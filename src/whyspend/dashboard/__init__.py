@@ -9,8 +9,11 @@ from collections.abc import Callable
 from whyspend.dashboard.api import Api
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.exploring import Exploring
+from whyspend.dashboard.holding import Holding
 from whyspend.dashboard.live import Counts, Live
 from whyspend.dashboard.overview import Overview
+from whyspend.dashboard.pricing import Pricing
+from whyspend.dashboard.ruling import Ruling
 from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import PATH, Signing
 from whyspend.serving import Endpoint, Guard
@@ -29,5 +32,14 @@ def endpoints(desk: Desk, guard: Guard, counts: Callable[[], Counts]) -> list[En
         counts: what the collector beside it has done.
     """
     showing = Showing(guard, desk)
-    parts = (Overview(desk, showing), Exploring(desk, showing), Api(desk), Live(desk, counts), Signing(guard))
+    parts = (
+        Overview(desk, showing),
+        Exploring(desk, showing),
+        Ruling(desk, showing, guard),
+        Pricing(desk, showing, guard),
+        Holding(desk, showing),
+        Api(desk),
+        Live(desk, counts),
+        Signing(guard),
+    )
     return [endpoint for part in parts for endpoint in part.endpoints()]

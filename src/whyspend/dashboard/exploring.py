@@ -11,16 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from whyspend import registry
+from whyspend.config import Config
 from whyspend.dashboard.answering import shown
 from whyspend.dashboard.controls import controls
 from whyspend.dashboard.desk import Desk
+from whyspend.dashboard.links import address
 from whyspend.dashboard.markup import templates
 from whyspend.dashboard.showing import Showing
-from whyspend.dashboard.signing import PAGE
+from whyspend.dashboard.signing import page_at
 from whyspend.errors import UsageError, nearest
-from whyspend.serving import ASKING_REFUSALS, Endpoint
+from whyspend.serving import Endpoint
 from whyspend.spelling import visible
-from whyspend.workspace.questions import of_pairs, purpose
+from whyspend.workspace.questions import Question, of_pairs, purpose
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,7 @@ class Exploring:
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
-        return [
-            Endpoint(
-                "GET", "/reports/{name}", self.report, replies=PAGE, refusals=ASKING_REFUSALS, door="session"
-            )
-        ]
+        return [page_at("/reports/{name}", self.report)]
 
     async def report(self, request: Request) -> Response:
         """The page of a report."""
@@ -46,12 +44,13 @@ class Exploring:
     async def _values(self, request: Request, name: str) -> Mapping[str, Any]:
         known(name)
         question = of_pairs(name, request.query_params.multi_items())
-        dimensions = self.desk.config().dimensions
+        config = self.desk.config()
         around: dict[str, Any] = {
             "question": question,
             "asks": visible(registry.question("reports", name)),
+            **_of_rules(question, config),
             "purpose": purpose(registry.load("reports", name)),
-            "controls": controls(question, dimensions),
+            "controls": controls(question, config.dimensions),
             "reports": [(each, registry.question("reports", each)) for each in registry.names("reports")],
         }
         try:
@@ -60,6 +59,16 @@ class Exploring:
             # The form stays, to be filled in otherwise: some questions need more than the days.
             return {**around, "answer": None, "error": visible(str(error)), "status": 400}
         return {**around, "answer": shown(self.desk, question, table), "error": ""}
+
+
+def _of_rules(question: Question, config: Config) -> Mapping[str, Any]:
+    """What the page of coverage needs to try rules and to save one."""
+    if question.report != "coverage":
+        return {}
+    return {
+        "suggestions": address(question.with_options(try_=None, suggest=True)),
+        "can_write": visible(config.path.name) if config.path else "",
+    }
 
 
 def known(name: str) -> None:

@@ -50,6 +50,8 @@ def links(question: Question, table: Table, dimensions: Collection[str]) -> Link
     def link(column: TableColumn, value: Cell, row: Row) -> str:
         if value is None or value == "":
             return ""
+        if column.name == "rule" and question.report == "coverage":
+            return address(question.with_options(suggest=None, try_=str(value)))
         if column.name == "trace_id":
             return address(request_of(question, str(value)))
         if column.unit == "place" and not question.told("driver") and question.report == "explain":

@@ -15,9 +15,9 @@ from whyspend.dashboard.controls import presets
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.grid import Shown, single
 from whyspend.dashboard.showing import Showing
-from whyspend.dashboard.signing import PAGE
+from whyspend.dashboard.signing import page_at
 from whyspend.model import Cell, Table, TableColumn
-from whyspend.serving import ASKING_REFUSALS, Endpoint
+from whyspend.serving import Endpoint
 from whyspend.workspace.questions import THEN, of_pairs
 
 ROWS = 5
@@ -41,7 +41,7 @@ class Overview:
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
-        return [Endpoint("GET", "/", self.overview, replies=PAGE, refusals=ASKING_REFUSALS, door="session")]
+        return [page_at("/", self.overview)]
 
     async def overview(self, request: Request) -> Response:
         """The first page."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.links import overview_address
@@ -48,15 +48,26 @@ class Showing:
 
     async def page(self, request: Request, template: str, make: Callable[[], Awaitable[Values]]) -> Response:
         """A page of a template and its values, or of why there are none."""
-        status = 200
         try:
             values = await make()
-            status = values.get("status", 200)
-        except WhyspendError as error:
-            template, values = "error.html", {"why": visible(str(error))}
-            status = 400 if isinstance(error, UsageError) else 500
-        except RefusedError as error:
-            template, values, status = "error.html", {"why": visible(error.why)}, error.status
+            return self._page(request, template, values, values.get("status", 200))
+        except (WhyspendError, RefusedError) as error:
+            return self._failed(request, error)
+
+    async def done(self, request: Request, act: Callable[[], Awaitable[Response]]) -> Response:
+        """What a form is answered with: where to go on, or a page that says why nothing was changed."""
+        try:
+            return await act()
+        except (WhyspendError, RefusedError) as error:
+            return self._failed(request, error)
+
+    def _failed(self, request: Request, error: WhyspendError | RefusedError) -> Response:
+        if isinstance(error, RefusedError):
+            return self._page(request, "error.html", {"why": visible(error.why)}, error.status)
+        status = 400 if isinstance(error, UsageError) else 500
+        return self._page(request, "error.html", {"why": visible(str(error))}, status)
+
+    def _page(self, request: Request, template: str, values: Values, status: int) -> Response:
         visit = Visit.of(request)
         said = DONE.get(request.cookies.get(SAID, ""), "")
         frame = {
@@ -77,6 +88,13 @@ class Showing:
         question = values.get("question")
         home = overview_address(question) if question is not None else "/"
         return [(name, home if path == "/" else path) for name, path in PAGES]
+
+
+def see(path: str, code: str) -> Response:
+    """Go on to a page, which says what was done."""
+    answer = RedirectResponse(path, 303)
+    answer.headers["Set-Cookie"] = say(code)
+    return answer
 
 
 def say(code: str, *, seconds: int = 60) -> str:

@@ -5,6 +5,7 @@ token is this browser's alone.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from whyspend.dashboard.markup import page
-from whyspend.serving import Endpoint, Guard, RefusedError, Reply
+from whyspend.serving import ASKING_REFUSALS, Endpoint, Guard, RefusedError, Reply
 from whyspend.serving.sessions import cookie_of, fresh, set_cookie
 
 PATH = "/sign-in"
@@ -32,6 +33,20 @@ FORM_REFUSALS = {
     403: "The form is not of this page.",
     413: "The form is too long.",
 }
+
+
+Answered = Callable[[Request], Awaitable[Response]]
+
+
+def page_at(path: str, answer: Answered) -> Endpoint:
+    """A page for whoever has the key, or signed in with it."""
+    return Endpoint("GET", path, answer, replies=PAGE, refusals=ASKING_REFUSALS, door="session")
+
+
+def form_at(path: str, answer: Answered) -> Endpoint:
+    """What the form of such a page is sent to."""
+    refusals = {**ASKING_REFUSALS, **FORM_REFUSALS}
+    return Endpoint("POST", path, answer, replies=SEEN, refusals=refusals, body=FORM, door="session")
 
 
 @dataclass(frozen=True)

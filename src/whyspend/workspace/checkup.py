@@ -22,8 +22,13 @@ DAYS_LOOKED_AT = 30
 VALUES_SHOWN = 5
 
 
-def findings(place: Workspace) -> Iterator[tuple[str, Finding]]:
-    """Yield (section, finding), in the order in which a person would go through them."""
+def findings(place: Workspace, *, reach: bool = True) -> Iterator[tuple[str, Finding]]:
+    """Yield (section, finding), in the order in which a person would go through them.
+
+    Args:
+        place: what is set up.
+        reach: also ask whether each source can be reached; else nothing is sent anywhere.
+    """
     config = place.config
     where = (
         str(config.path) if config.path else "none; every setting has its default (write one: whyspend init)"
@@ -32,11 +37,15 @@ def findings(place: Workspace) -> Iterator[tuple[str, Finding]]:
     for warning in config.warnings:
         yield "configuration", Finding("problem", warning)
     for name in config.sources:
-        for finding in _source(place, name):
+        for finding in _source(place, name) if reach else _configured(place, name):
             yield f"source {name}", finding
     yield from (("ledger", finding) for finding in _ledger(place))
     yield from (("prices", finding) for finding in _prices(place))
     yield from (("dimensions", finding) for finding in _dimensions(place))
+
+
+def _configured(place: Workspace, name: str) -> Iterator[Finding]:
+    yield Finding("ok", f"{place.config.sources[name].type}: configured")
 
 
 def _source(place: Workspace, name: str) -> Iterator[Finding]:
