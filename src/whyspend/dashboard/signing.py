@@ -5,7 +5,7 @@ token is this browser's alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from whyspend.dashboard.markup import page
-from whyspend.serving import ASKING_REFUSALS, Endpoint, Guard, RefusedError, Reply
+from whyspend.serving import ASKING_REFUSALS, JSON, Endpoint, Guard, Parameter, RefusedError, Reply, Schema
 from whyspend.serving.sessions import cookie_of, fresh, set_cookie
 
 PATH = "/sign-in"
@@ -25,9 +25,12 @@ WRONG_SECONDS = 1.0
 """How long a wrong key is thought about."""
 
 TOKEN = "token"  # noqa: S105  the name of the field
-FORM = {"application/x-www-form-urlencoded": {"type": "object"}}
-PAGE = {200: Reply("The page.", {"text/html": {"type": "string"}})}
+NEXT = Parameter("next", "Where to go on, a path of ours.")
+FORM: Mapping[str, Schema] = {"application/x-www-form-urlencoded": {"type": "object"}}
+HTML: Mapping[str, Schema] = {"text/html": {"type": "string"}}
+PAGE = {200: Reply("The page.", HTML)}
 SEEN = {303: Reply("It is done: see the page it leads to.")}
+WRONG = {401: Reply("That is not the key.", HTML)}
 FORM_REFUSALS = {
     400: "The form is broken.",
     403: "The form is not of this page.",
@@ -40,13 +43,23 @@ Answered = Callable[[Request], Awaitable[Response]]
 
 def page_at(path: str, answer: Answered) -> Endpoint:
     """A page for whoever has the key, or signed in with it."""
-    return Endpoint("GET", path, answer, replies=PAGE, refusals=ASKING_REFUSALS, door="session")
+    return Endpoint("GET", path, answer, replies={**PAGE, **_as_pages(ASKING_REFUSALS)}, door="session")
 
 
 def form_at(path: str, answer: Answered) -> Endpoint:
     """What the form of such a page is sent to."""
-    refusals = {**ASKING_REFUSALS, **FORM_REFUSALS}
-    return Endpoint("POST", path, answer, replies=SEEN, refusals=refusals, body=FORM, door="session")
+    replies = {**SEEN, **_as_pages({**ASKING_REFUSALS, **FORM_REFUSALS})}
+    return Endpoint("POST", path, answer, replies=replies, body=FORM, door="session")
+
+
+def _open_form(path: str, answer: Answered, replies: Mapping[int, Reply]) -> Endpoint:
+    """A form for whoever is not signed in."""
+    return Endpoint("POST", path, answer, replies=replies, refusals=FORM_REFUSALS, body=FORM, door="open")
+
+
+def _as_pages(refusals: Mapping[int, str]) -> Mapping[int, Reply]:
+    """Refusals that people read as a page; the guard's own are JSON."""
+    return {status: Reply(why, {**HTML, JSON: {}}) for status, why in refusals.items()}
 
 
 @dataclass(frozen=True)
@@ -58,19 +71,9 @@ class Signing:
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
         return [
-            Endpoint("GET", PATH, self.ask, replies=PAGE, door="open"),
-            Endpoint(
-                "POST", PATH, self.sign_in, replies=SEEN, refusals=FORM_REFUSALS, body=FORM, door="open"
-            ),
-            Endpoint(
-                "POST",
-                "/sign-out",
-                self.sign_out,
-                replies=SEEN,
-                refusals=FORM_REFUSALS,
-                body=FORM,
-                door="open",
-            ),
+            Endpoint("GET", PATH, self.ask, replies=PAGE, parameters=(NEXT,), door="open"),
+            _open_form(PATH, self.sign_in, {**SEEN, **WRONG}),
+            _open_form("/sign-out", self.sign_out, SEEN),
         ]
 
     async def ask(self, request: Request) -> Response:
