@@ -120,6 +120,8 @@ def test_spans_that_cannot_be_read_are_told_and_the_others_taken(tmp_path: Path)
         (b"no gzip", PROTOBUF, "x-gzip", 400, 3),
         (request(llm(1) | {"traceId": ""}), JSON, "", 400, 3),
         (protobuf(request(llm(1) | {"startTimeUnixNano": "0"})), PROTOBUF, "", 400, 3),
+        (b'{"resourceSpans":[' + b"{}," * 2_000_000 + b"{}]}", JSON, "gzip", 413, 8),
+        (b"\x0a\x00" * 1_100_000, PROTOBUF, "gzip", 413, 8),
         (b"", "text/plain", "", 415, 3),
         (b"", "", "", 415, 3),
         (b"", PROTOBUF, "br", 415, 3),

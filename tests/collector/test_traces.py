@@ -1,12 +1,18 @@
 """What is held of traces in memory, and what of it survives a restart."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
+from tests.wire.otlp_payloads import llm, records_of, request
 
-from whyspend.collector import records, traces
+from whyspend.collector import records, spool, traces
 from whyspend.collector.records import Heard, Known
 from whyspend.collector.traces import Changed, Traces
 from whyspend.wire.ingest import Event, calls_of
+from whyspend.wire.otlp import Record
+
+DATA = Path(__file__).parent.parent / "data" / "spool"
 
 NOON = 1_760_000_000
 HOUR = 3_600
@@ -37,11 +43,11 @@ def taken(found: Traces, now: int = NOON, most: int = 1_000) -> dict[str, Change
     return {changed.id: changed for changed in found.take(now, most)[0]}
 
 
-def again(found: Traces) -> Traces:
+def again(found: Traces, dimensions: tuple[str, ...] = ()) -> Traces:
     """After a restart."""
-    fresh = Traces(HOUR)
+    fresh = Traces(HOUR, dimensions)
     for payload in found.held():
-        fresh.recall(records.kept(payload, ()))
+        fresh.recall(records.kept(payload, dimensions))
     return fresh
 
 
@@ -168,6 +174,92 @@ def test_projects_survive_and_the_oldest_are_let_go(monkeypatch: pytest.MonkeyPa
     found.hear([Heard(NOON, projects={str(number): f"project {number}"}) for number in range(3)])
     restarted = again(found)
     assert [restarted.project(str(number)) for number in range(3)] == [None, "project 1", "project 2"]
+
+
+def spoken(number: int, parent: int | None = None, feature: str | None = None) -> Record:
+    """A span that is a call, of trace 1."""
+    said = {"feature": feature} if feature else {}
+    (record,) = records_of(request(llm(number, parent, attributes=said)), ("feature",))
+    return record
+
+
+def of_spans(*heard: tuple[int, list[Record]]) -> Traces:
+    found = Traces(HOUR, ("feature",))
+    found.hear([Heard(at, spans=spans, dimensions=("feature",)) for at, spans in heard])
+    return found
+
+
+def test_spans_of_a_trace_are_taken_together_and_survive_a_restart() -> None:
+    found = of_spans((NOON, [spoken(2, 1), spoken(3, 1)]))
+    (changed,) = taken(found).values()
+    assert len(changed.known.spans) == 2
+    assert changed.closed == frozenset()
+    restarted = again(found, ("feature",))
+    assert not taken(restarted)
+    restarted.hear([Heard(NOON + 1, spans=[spoken(1)], dimensions=("feature",))])
+    (changed,) = taken(restarted).values()
+    assert changed.known.spans.keys() == {spoken(number).id for number in (1, 2, 3)}
+    assert restarted.open == 0
+
+
+def test_a_span_that_comes_again_takes_no_more_memory() -> None:
+    found = of_spans((NOON, [spoken(1)]))
+    taken(found)
+    size = found.size
+    found.hear([Heard(NOON, spans=[spoken(1)] * 5, dimensions=("feature",))])
+    assert found.size > size
+    taken(found)
+    assert found.size == size
+
+
+def test_traces_that_wait_for_a_span_are_let_go_after_those_that_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many complete ones come, the root of an incomplete one is still awaited; up to a bound of its own."""
+    found = Traces(HOUR, ("feature",))
+    for number in range(10):
+        waits, whole = spoken(2, 1), spoken(1)
+        waits.trace_id, whole.trace_id = f"waits-{number}", f"whole-{number}"
+        found.hear([Heard(NOON + number, spans=[waits, whole], dimensions=("feature",))])
+    taken(found)
+    monkeypatch.setattr(traces, "REMEMBERED_BYTES", 0)
+    found.forget(NOON + 10)
+    assert held_names(found) == [f"waits-{number}" for number in range(10)]
+    monkeypatch.setattr(traces, "AWAITED_BYTES", found._awaited // 2)
+    found.forget(NOON + 10)
+    assert held_names(found) == [f"waits-{number}" for number in range(5, 10)]
+    found.forget(NOON + 7 + HOUR)
+    assert held_names(found) == ["waits-8", "waits-9"]
+
+
+def held_names(found: Traces) -> list[str]:
+    return [records.kept(payload, ("feature",)).trace for payload in found.held()][1:]
+
+
+def test_spans_of_other_dimensions_are_moved_to_those_of_now() -> None:
+    said = {"feature": "rag", "langsmith.metadata.team": "cx", "env": "prod"}
+    (record,) = records_of(request(llm(1, attributes=said)), ("feature", "env"))
+    heard = Heard(NOON, spans=[record], dimensions=("feature", "env"))
+    (moved,) = records.heard(records.packed(heard), ("team", "env")).spans
+    assert moved.call is not None
+    assert (moved.call.dimensions, moved.call.attributed) == (("cx", "prod"), ("call", "call"))
+    assert moved.call.metadata == '{"feature":"rag"}'
+    assert moved.ancestor.dimensions == (None, "prod")
+
+
+def test_a_spool_that_was_written_before_there_were_spans_is_read() -> None:
+    found = Traces(HOUR, ("feature",))
+    for is_state, file in spool.recovered(DATA / "before_spans"):
+        if is_state:
+            for payload in file:
+                found.recall(records.kept(payload, ("feature",)))
+        else:
+            found.hear(records.heard(payload, ("feature",)) for payload in file)
+            assert file.torn == 4
+    assert found.project("p") == "a project"
+    (changed,) = taken(found).values()
+    assert changed.known.runs.keys() == {"root", "one", "two"}
+    assert not changed.known.unended()
 
 
 def test_records_of_another_kind_are_refused() -> None:

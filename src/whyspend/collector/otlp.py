@@ -19,6 +19,7 @@ from whyspend.serving import BODY_REFUSALS, Endpoint, RefusedError, Reply, Schem
 from whyspend.serving.refusing import headers_of
 from whyspend.wire.otlp import Batch, Record, TooManyError, read_json, read_protobuf, to_record
 from whyspend.wire.otlp.fields import VARINT, tag, written_bytes, written_varint
+from whyspend.wire.otlp.spans import PARTS
 
 PREFIXES = ("", "/otel", "/api/v1/otel")
 
@@ -27,6 +28,9 @@ REQUEST_BYTES = 20 << 20
 
 MOST_SPANS = 50_000
 """Spans of one request. SDKs send 512, collectors some 8,192."""
+
+MOST_OBJECTS = 2_000_000
+"""Braces of a request in JSON: each may become an object in memory. 20 MiB of spans have half as many."""
 
 RECORD_BYTES = 64 << 20
 """What the spans of one request may take in memory, about. One resource's names go with each of its spans."""
@@ -91,10 +95,14 @@ class Exports:
     def _meaning(self, form: Form, request: Request, body: bytes) -> tuple[list[Record], int]:
         refusal = f"A request may be {REQUEST_BYTES >> 20} MiB long when unpacked. {FEWER}"
         whole = in_one(request, body, REQUEST_BYTES, refusal)
+        if form is JSON and whole.count(b"{") > MOST_OBJECTS:
+            raise RefusedError(413, f"A request may have {MOST_OBJECTS:,} objects. {FEWER}")
         try:
             batch = form.read(whole, self.collector.dimensions, MOST_SPANS)
         except TooManyError:
-            raise RefusedError(413, f"A request may have {MOST_SPANS:,} spans. {FEWER}") from None
+            raise RefusedError(
+                413, f"A request may have {MOST_SPANS:,} spans, and {PARTS} attributes for each. {FEWER}"
+            ) from None
         if batch is None:
             raise RefusedError(400, f"The body is no ExportTraceServiceRequest in {form.content_type}.")
         return self._records(batch), batch.unreadable

@@ -11,9 +11,9 @@ from whyspend.collector.records import Heard
 from whyspend.collector.settling import settled
 from whyspend.collector.spool import Spool
 from whyspend.collector.traces import Changed, Traces
+from whyspend.collector.twins import Twins
 from whyspend.errors import WhyspendError
 from whyspend.ledger import Writer
-from whyspend.model import Batch
 
 EVERY_SECONDS = 1.0
 """From the start of a publication to that of the next; so the ledger has all news within two seconds."""
@@ -81,6 +81,7 @@ class Publisher:
     source: str
     dimensions: tuple[str, ...]
     counts: Counts = field(default_factory=Counts)
+    twins: Twins = field(default_factory=Twins)
     crashed: BaseException | None = None
     """What ended the thread, where it should not have ended."""
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -138,13 +139,13 @@ class Publisher:
 
     def _publish(self, taken: list[Changed]) -> bool:
         """Publish the calls of some traces whole; tells whether that went through."""
-        found = [settled(changed, self.source, self.dimensions) for changed in taken]
-        calls = [call for batch in found for call in batch.calls]
-        dropped = [double for batch in found for double in batch.dropped]
-        if not calls and not dropped:
+        batch = self.twins.apart(settled(changed, self.source, self.dimensions) for changed in taken)
+        if self.twins.began():
+            self.traces.all_again()
+        if not batch.calls and not batch.dropped:
             return True
         try:
-            self._writer.add(Batch(calls=calls, dropped=dropped))
+            self._writer.add(batch)
             self._writer.commit()
             self.published()
         except WhyspendError as error:
@@ -154,8 +155,8 @@ class Publisher:
             )
             return False
         self.counts.publications += 1
-        self.counts.calls += len(calls)
-        self.counts.untagged += sum(not call.dimensions[0] for call in calls)
+        self.counts.calls += len(batch.calls)
+        self.counts.untagged += sum(not call.dimensions[0] for call in batch.calls)
         return True
 
     @cached_property

@@ -37,8 +37,6 @@ CALL_BYTES, SPAN_BYTES = 2_500, 1_000
 ITEM_BYTES = 100
 """What each of those takes, beside its text."""
 
-UUID_LENGTH = 36
-
 RUN_BYTES = 400
 """What a run takes beside its packed form: its id and where it belongs."""
 
@@ -127,7 +125,7 @@ class Traces:
 
     def _hear(self, event: Event, at: int) -> None:
         known = self._home.get(event.run_id)
-        of = _name(trace_of(event) or "") or known or _name(event.run_id)
+        of = trace_of(event) or known or event.run_id
         if known != of:
             self._home[event.run_id] = of
             if known is not None:
@@ -179,6 +177,11 @@ class Traces:
         with self._lock:
             self._changed |= dict.fromkeys(changed.id for changed in taken)
 
+    def all_again(self) -> None:
+        """Say that all that is held must be looked at again."""
+        with self._lock:
+            self._changed |= dict.fromkeys(self._traces)
+
     def forget(self, now: int) -> None:
         """Let go of complete traces that are old, or too many."""
         with self._lock:
@@ -229,7 +232,7 @@ class Traces:
         self._know(record.projects)
         if not record.trace:
             return
-        name = _name(record.trace)
+        name = record.trace
         self._traces[name] = trace = Trace(record.at)
         self._home |= dict.fromkeys((run.run_id for run in record.runs), name)
         known = Known.of(record.runs, record.spans)
@@ -302,11 +305,6 @@ class Traces:
         for run_id in Known.at_rest(trace.rest).runs:
             if self._home.get(run_id) == name:
                 del self._home[run_id]
-
-
-def _name(trace_id: str) -> str:
-    """The id of a trace as OpenTelemetry writes it: of a UUID, LangSmith's SDK takes the digits there."""
-    return trace_id.replace("-", "") if len(trace_id) == UUID_LENGTH else trace_id
 
 
 def _is_of(run_id: str, said: Said) -> bool:

@@ -67,14 +67,17 @@ def _all(body: bytes, place: Place, wanted: int) -> Iterator[Place]:
 
 
 def _read_resource(body: bytes, place: Place, dimensions: tuple[str, ...], batch: Batch) -> None:
+    batch.pass_part()
     resource: dict[str, Value] = {}
     for said in _all(body, place, _RESOURCE):
         for attribute in _all(body, said, _RESOURCE_ATTRIBUTES):
+            batch.pass_part()
             _put_attribute(resource, body, attribute, dimensions)
     for group in _all(body, place, _SCOPE_SPANS):
+        batch.pass_part()
         scope, version = _scope(body, group)
         for span in _all(body, group, _SPANS):
-            batch.take(_span(body, span, dimensions, scope, version, resource))
+            batch.take(_span(body, span, dimensions, (scope, version), resource, batch))
 
 
 def _scope(body: bytes, group: Place) -> tuple[str, str]:
@@ -92,9 +95,9 @@ def _span(
     body: bytes,
     place: Place,
     dimensions: tuple[str, ...],
-    scope: str,
-    scope_version: str,
+    scope: tuple[str, str],
     resource: dict[str, Value],
+    batch: Batch,
 ) -> Span | None:
     found: dict[int, Place] = {}
     attributes: dict[str, Value] = {}
@@ -102,8 +105,10 @@ def _span(
     first_token: int | None = None
     for head, begin, end in fields(body, *place):
         if head == _ATTRIBUTES:
+            batch.pass_part()
             _put_attribute(attributes, body, (begin, end), dimensions)
         elif head == _EVENTS:
+            batch.pass_part()
             name = _event_name(body, (begin, end))
             if name == names.EXCEPTION_EVENT:
                 error_type = _error_type(body, (begin, end)) or error_type
@@ -128,8 +133,8 @@ def _span(
         failed=code == _FAILED,
         error_type=error_type,
         first_token=first_token,
-        scope=scope,
-        scope_version=scope_version,
+        scope=scope[0],
+        scope_version=scope[1],
         attributes=attributes,
         resource=resource,
     )
@@ -163,9 +168,8 @@ def _put_attribute(
 ) -> None:
     """Put an attribute among those that were found, if it is looked at. Its value is decoded only then."""
     at, end = attribute
-    key_at = at + 2
-    key_end = key_at + body[at + 1] if key_at <= end else end
-    if key_end <= end and body[at] == _KEY and _key(body[key_at:key_end], dimensions) is None:
+    is_usual = end - at > 2 and body[at] == _KEY and (key_end := at + 2 + body[at + 1]) <= end
+    if is_usual and _key(body[at + 2 : key_end], dimensions) is None:
         return  # as it nearly always is
     key: str | None = None
     place: Place | None = None

@@ -8,6 +8,8 @@ Value = str | int | float | bool | list[str]
 LONGEST_VALUE = 20_000
 """Characters of a text that is looked at, such as a JSON object of usage."""
 LONGEST_KEY = 256
+PARTS = 20
+"""Attributes of a span, on average: beyond it a request is made to hurt."""
 LAST_MICROS = 253_402_300_800_000_000
 """The year 10000, in microseconds since the epoch."""
 
@@ -46,7 +48,18 @@ class Batch(Struct, gc=False):
     unreadable: int = 0
     """Spans without a valid id or start, or of another shape."""
     most: int = sys.maxsize
-    """Spans that are taken."""
+    """Spans that are taken, readable or not; and all that they are made of may be so many times PARTS."""
+    parts: int = 0
+
+    def pass_part(self) -> None:
+        """Count a resource, a scope, an attribute or an event.
+
+        Raises:
+            TooManyError: it is one more than are taken.
+        """
+        self.parts += 1
+        if self.parts > self.most * PARTS:
+            raise TooManyError
 
     def take(self, span: Span | None) -> None:
         """Take one in; None is one that cannot be read.
@@ -54,10 +67,10 @@ class Batch(Struct, gc=False):
         Raises:
             TooManyError: it is one more than are taken.
         """
+        if len(self.spans) + self.unreadable >= self.most:
+            raise TooManyError
         if span is None:
             self.unreadable += 1
-        elif len(self.spans) == self.most:
-            raise TooManyError
         else:
             self.spans.append(span)
 

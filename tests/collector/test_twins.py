@@ -1,0 +1,119 @@
+"""Calls that LangSmith's SDK tells as runs and as spans count once, whichever comes first."""
+
+import pytest
+from tests.collector.test_traces import HOUR, NOON
+
+from whyspend.collector import twins
+from whyspend.collector.records import Heard, kept
+from whyspend.collector.settling import settled
+from whyspend.collector.traces import Traces
+from whyspend.collector.twins import Twins
+from whyspend.model import Batch
+from whyspend.wire.ingest import Event
+from whyspend.wire.otlp import Record, Span, to_record
+
+DIMENSIONS = ("feature",)
+
+
+def run(number: int, name: str = "model") -> Event:
+    at = (NOON + number) * 1_000_000
+    return Event(
+        op="post",
+        run_id=f"run-{number}",
+        trace_id=f"run-{number}",
+        name=name,
+        run_type="llm",
+        started_at=at,
+        ended_at=at + 40_000,
+    )
+
+
+def span(number: int, off: int = 0, scope: str = "langsmith", name: str = "model") -> Record:
+    at = (NOON + number) * 1_000_000 + off
+    found = Span(
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        parent_id=None,
+        name=name,
+        start=at,
+        end=at + 40_000,
+        failed=False,
+        error_type=None,
+        first_token=None,
+        scope=scope,
+        scope_version="",
+        attributes={"gen_ai.operation.name": "chat"},
+        resource={},
+    )
+    record = to_record(found, source="collector", dimensions=DIMENSIONS)
+    assert record is not None
+    return record
+
+
+def said(found: Traces, *told: Event | Record) -> None:
+    events = [one for one in told if isinstance(one, Event)]
+    spans = [one for one in told if isinstance(one, Record)]
+    found.hear([Heard(NOON, events, spans=spans)])
+
+
+def published(found: Traces, apart: Twins) -> Batch:
+    """As the publisher does it."""
+    batch = apart.apart(settled(changed, "collector", DIMENSIONS) for changed in found.take(NOON, 1000)[0])
+    if apart.began():
+        found.all_again()
+    return batch
+
+
+def ids(batch: Batch) -> tuple[list[str], list[str]]:
+    return sorted(call.call_id for call in batch.calls), sorted({call_id for _, call_id in batch.dropped})
+
+
+@pytest.mark.parametrize("off", [-1, 0, 1])
+def test_a_span_of_a_run_that_came_before_it_is_no_call(off: int) -> None:
+    found, apart = Traces(HOUR), Twins()
+    said(found, run(1), run(2))
+    assert ids(published(found, apart)) == (["run-1", "run-2"], [])
+    said(found, span(1, off), span(3))
+    published(found, apart)  # what is held is looked at again
+    assert ids(published(found, apart)) == ([span(3).id, "run-1", "run-2"], [span(1).id])
+
+
+def test_a_span_that_came_before_its_run_is_taken_out_and_stays_out() -> None:
+    found, apart = Traces(HOUR), Twins()
+    said(found, span(1), span(3))
+    assert ids(published(found, apart)) == ([span(1).id, span(3).id], [])
+    said(found, run(1))
+    published(found, apart)
+    said(found, run(1))
+    assert ids(published(found, apart)) == (["run-1"], [span(1).id])
+    said(found, span(1))
+    assert ids(published(found, apart)) == ([], [span(1).id])
+
+
+def test_other_spans_and_other_moments_are_other_calls() -> None:
+    found, apart = Traces(HOUR), Twins()
+    said(found, run(1), span(1, off=5), span(2, scope="openai"))
+    said(found, run(4), span(4, name="another"))
+    published(found, apart)
+    assert ids(published(found, apart))[0] == sorted(["run-1", "run-4", span(1).id, span(2).id, span(4).id])
+
+
+def test_after_a_restart_the_runs_before_it_are_known() -> None:
+    before, apart = Traces(HOUR), Twins()
+    said(before, run(1))
+    published(before, apart)
+    found, apart = Traces(HOUR, DIMENSIONS), Twins()
+    for payload in before.held():
+        found.recall(kept(payload, DIMENSIONS))
+    assert published(found, apart).calls == []
+    said(found, span(1))
+    published(found, apart)
+    assert ids(published(found, apart)) == (["run-1"], [span(1).id])
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twins, "MOST", 10)
+    found, apart = Traces(HOUR), Twins()
+    said(found, *(span(number) for number in range(100)), *(run(number) for number in range(200, 300)))
+    published(found, apart)
+    assert (len(apart._spans), len(apart._runs)) == (10, 10)
