@@ -10,10 +10,10 @@ import httpx2
 import pytest
 from tests.collector.running import MULTIPART, llm_run, multipart, send
 
-from whyspend.collector import endpoints, intake
+from whyspend.collector import Figures, endpoints, intake
 from whyspend.collector.collecting import collecting
 from whyspend.config import load
-from whyspend.serving import Answers, Guard, app, application, bodies, connections
+from whyspend.serving import Answers, Asking, Guard, app, application, bodies, connections
 from whyspend.serving.port import answering
 from whyspend.workspace import Workspace
 
@@ -27,8 +27,12 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(intake, "BODY_SECONDS", 0.5)
     (tmp_path / "whyspend.toml").write_text('ledger = "led"\n')
     place, answers = Workspace(load(tmp_path / "whyspend.toml", {})), Answers()
-    with collecting(place, "collector", 3600, lambda _: None) as collector:
-        served = application(endpoints(collector, answers), Guard("", is_local=True), answers)
+    with (
+        collecting(place, "collector", 3600, lambda _: None) as collector,
+        Asking(place.config) as asking,
+    ):
+        every = endpoints(collector, Figures(asking, "collector"), answers)
+        served = application(every, Guard("", is_local=True), answers)
         with answering(served, "127.0.0.1", 0) as found:
             yield found.address
 

@@ -1,6 +1,7 @@
 """Over every endpoint that a running collector answers, whoever declared it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -48,6 +49,24 @@ def test_every_endpoint_says_what_it_is_for_what_it_answers_and_what_it_takes(
         if method != "GET":
             assert declared["requestBody"]["content"], (path, "declares no body: Endpoint.body")
             assert {400, 413} <= set(statuses), (path, "declares no refusals: Endpoint.refusals")
+
+
+def test_without_the_key_an_address_that_others_reach_refuses_every_endpoint(tmp_path: Path) -> None:
+    """Open are only the page that asks for the key and what it is made of."""
+    with serving(tmp_path, "--bind", "0.0.0.0", "--api-key", "env:THE_KEY", THE_KEY="s3cret") as server:
+        address = f"http://127.0.0.1:{server.address.rpartition(':')[2]}"
+        with httpx2.Client(base_url=address) as client:
+            assert client.get("/openapi.json").status_code == 401
+            described = client.get("/openapi.json", headers={"x-api-key": "s3cret"}).json()
+            for method, path, declared in operations(described):
+                if declared.get("security") == []:
+                    assert path.startswith(("/sign-", "/static")), path
+                    continue
+                for headers in ({}, {"x-api-key": "S3CRET"}, {"Authorization": "Basic s3cret"}):
+                    refused = client.request(method, path, content=b"{}", headers=headers)
+                    assert refused.status_code == 401, path
+                    assert "s3cret" not in refused.text
+        assert "s3cret" not in server.text
 
 
 def test_every_endpoint_answers_as_it_declares_and_refuses_pages_of_other_sites(

@@ -10,10 +10,10 @@ import httpx2
 import pytest
 from tests.collector.running import MULTIPART, cells, llm_run, multipart
 
-from whyspend.collector import endpoints, publishing, spool, traces
+from whyspend.collector import Figures, endpoints, publishing, spool, traces
 from whyspend.collector.collecting import Collector, collecting
 from whyspend.config import load
-from whyspend.serving import Answers, Guard, Room, application
+from whyspend.serving import Answers, Asking, Guard, Room, application
 from whyspend.workspace import Workspace
 
 said: list[str] = []
@@ -30,7 +30,8 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
 def ask(collector: Collector, method: str, path: str, content: bytes = b"") -> httpx2.Response:
     async def answered() -> httpx2.Response:
         answers = Answers()
-        app = application(endpoints(collector, answers), Guard("", is_local=True), answers)
+        figures = Figures(Asking(load(collector.folder.parents[1] / "whyspend.toml", {})), "collector")
+        app = application(endpoints(collector, figures, answers), Guard("", is_local=True), answers)
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.request(method, path, content=content, headers={"Content-Type": MULTIPART})

@@ -11,7 +11,8 @@ from whyspend.cli.common import place_options, workspace
 from whyspend.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from whyspend.collector import Collector
+    from whyspend.collector import Collector, Figures
+    from whyspend.collector.collected import Rate, Sums
     from whyspend.dashboard import Counts
 
 PORT = 8321
@@ -74,10 +75,11 @@ def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str
         collectors.collecting(place, settings.source, settings.close_after_s, _say) as collector,
         Asking(place.config) as asking,
     ):
-        live = _Live(collector)
+        figures = collectors.Figures(asking, settings.source)
+        live = _Live(collector, figures)
         desk = dashboard.Desk(asking, _typed(config, ledger), place.config.ledger if ledger else None)
         endpoints = (
-            *collectors.endpoints(collector, answers),
+            *collectors.endpoints(collector, figures, answers),
             *dashboard.endpoints(desk, guard, live.counts),
         )
         app = application(endpoints, guard, answers, sign_in=dashboard.SIGN_IN)
@@ -100,8 +102,9 @@ def _say(sentence: str) -> None:
 class _Live:
     """Every second: whether the collector is well, and one line on a terminal that says what was collected."""
 
-    def __init__(self, collector: "Collector") -> None:
+    def __init__(self, collector: "Collector", figures: "Figures") -> None:
         self._collector = collector
+        self._figures = figures
         self._shown = ""
 
     def counts(self) -> "Counts":
@@ -115,9 +118,20 @@ class _Live:
         self._collector.still_well()
         if not sys.stderr.isatty():
             return
-        counts = self._collector.publisher.counts
-        untagged = f", {counts.untagged / counts.calls:.0%} without an owner" if counts.calls else ""
-        line = f"{counts.calls:,} calls published{untagged}, {self._collector.traces.open:,} runs go on"
+        self._figures.fresh()
+        line = live_line(*self._figures.seen(), self._collector.traces.open)
         if line != self._shown:
             self._shown = line
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+
+def live_line(total: "Sums", rate: "Rate | None", untagged: "Sums", open_runs: int) -> str:
+    """What was collected, what it costs, and how much of it nobody owns."""
+    parts = [f"{total.calls:,} calls collected"]
+    if rate and rate.calls > rate.unpriced:
+        parts.append(f"${rate.cost:,.{2 if rate.cost >= 1 else 4}f} a minute")
+    if total.calls:
+        parts.append(f"{untagged.calls / total.calls:.0%} without an owner")
+    if total.unpriced:
+        parts.append(f"{total.unpriced:,} unpriced")
+    return ", ".join([*parts, f"{open_runs:,} runs go on"])

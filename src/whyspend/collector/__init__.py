@@ -7,20 +7,21 @@ spool is read again; the ledger takes a call that it has already, so each is the
 """
 
 from whyspend.collector.collecting import Collector, collecting
+from whyspend.collector.figures import Figures
 from whyspend.collector.intake import Intake
 from whyspend.collector.otlp import Exports
 from whyspend.collector.state import State
 from whyspend.collector.writing import Writing
 from whyspend.serving import Answers, Endpoint
 
-__all__ = ["Collector", "collecting", "endpoints"]
+__all__ = ["Collector", "Figures", "collecting", "endpoints"]
 
 
-def endpoints(collector: Collector, answers: Answers) -> list[Endpoint]:
+def endpoints(collector: Collector, figures: Figures, answers: Answers) -> list[Endpoint]:
     """All that a collector answers."""
     intake = Intake()
     return [
         *Writing(collector, intake).endpoints(),
         *Exports(collector, intake).endpoints(),
-        *State(collector, answers).endpoints(),
+        *State(collector, figures, answers).endpoints(),
     ]

@@ -60,8 +60,6 @@ class Counts:
 
     calls: int = 0
     """Handed to the ledger; a call that changed counts again."""
-    untagged: int = 0
-    """Of those, the ones that say themselves, or whose ancestors say, nothing of the first dimension."""
     publications: int = 0
     slowest: float = 0.0
     """Seconds of the processor that a publication took."""
@@ -156,7 +154,6 @@ class Publisher:
             return False
         self.counts.publications += 1
         self.counts.calls += len(batch.calls)
-        self.counts.untagged += sum(not call.dimensions[0] for call in batch.calls)
         return True
 
     @cached_property

@@ -1,13 +1,21 @@
 """What a collector says of itself: is it well, and what has it done."""
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from whyspend.collector.collecting import Collector
-from whyspend.collector.gauges import page
+from whyspend.collector.figures import Figures
+from whyspend.collector.gauges import of_collector
 from whyspend.serving import Answers, Endpoint, Reply, Schema
+from whyspend.serving.exposition import CONTENT_TYPE, text
+
+PATIENCE_SECONDS = 3.0
+"""How long a scrape waits for the ledger; then it gets what was known before. Prometheus waits for 10."""
+
+_AGAIN_SECONDS = 0.05
 
 _TEXT: dict[str, Schema] = {"text/plain": {"type": "string"}}
 
@@ -17,6 +25,7 @@ class State:
     """Answers for one collector."""
 
     collector: Collector
+    figures: Figures
     answers: Answers
 
     def endpoints(self) -> list[Endpoint]:
@@ -37,5 +46,10 @@ class State:
         return PlainTextResponse("ok\n")
 
     async def metrics(self, _: Request) -> Response:
-        """What was collected since the start, for Prometheus."""
-        return PlainTextResponse(page(self.collector, self.answers), media_type="text/plain; version=0.0.4")
+        """What was collected since the start, and what the ledger says of it, for Prometheus."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_SECONDS
+        while self.figures.fresh() and loop.time() < until:
+            await asyncio.sleep(_AGAIN_SECONDS)
+        page = text((*of_collector(self.collector, self.answers), *self.figures.metrics()))
+        return PlainTextResponse(page, media_type=CONTENT_TYPE)

@@ -56,7 +56,7 @@ class _Asked:
 
 
 class Asking:
-    """Answers questions for the endpoints of one port. They must be asked from the port's event loop."""
+    """Answers questions for the endpoints of one port."""
 
     def __init__(
         self, config: Config, *, workers: int = WORKERS, waiting: int = WAITING, memory: str = MEMORY
@@ -77,7 +77,7 @@ class Asking:
         self._running: set[_Asked] = set()
 
     async def ask(self, question: Callable[[Workspace], Answer], *, seconds: float = SECONDS) -> Answer:
-        """Have a question answered.
+        """Have a question answered; to be asked from the port's event loop.
 
         Args:
             question: called in a thread, with a workspace of its own (the configuration as it is now, the present
@@ -88,12 +88,7 @@ class Asking:
             RefusedError: 503, too many questions wait; 504, it takes too long, and is stopped.
             WhyspendError: whatever the question raises; an endpoint that lets it pass answers 400 or 500 with it.
         """
-        if not self._places.acquire(blocking=False):
-            raise RefusedError(503, "Too many questions at once. Ask again in a second.")
-        asked = _Asked()
-        self._running.add(asked)
-        asked.future = self._threads.submit(self._answer, asked, question)
-        asked.future.add_done_callback(lambda _: self._over(asked))
+        asked = self._begun(question)
         try:
             async with asyncio.timeout(seconds):
                 answer: Answer = await asyncio.wrap_future(asked.future)
@@ -104,6 +99,14 @@ class Asking:
             ) from None
         finally:
             _stop(asked)
+
+    def begin(self, question: Callable[[Workspace], Answer]) -> "Future[Answer]":
+        """Have a question answered for whoever asks from another thread, however long it takes.
+
+        Raises:
+            RefusedError: 503, too many questions wait.
+        """
+        return self._begun(question).future
 
     def close(self) -> None:
         """Stop what is asked, and give back the engines."""
@@ -137,6 +140,15 @@ class Asking:
                 self._idle.append(engine)
             else:
                 engine.close()  # what a question that ended early has kept there is in nobody's way
+
+    def _begun(self, question: Callable[[Workspace], Any]) -> _Asked:
+        if not self._places.acquire(blocking=False):
+            raise RefusedError(503, "Too many questions at once. Ask again in a second.")
+        asked = _Asked()
+        self._running.add(asked)
+        asked.future = self._threads.submit(self._answer, asked, question)
+        asked.future.add_done_callback(lambda _: self._over(asked))
+        return asked
 
     def _over(self, asked: _Asked) -> None:
         self._running.discard(asked)

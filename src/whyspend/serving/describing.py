@@ -56,6 +56,8 @@ def _operation(endpoint: Endpoint, path: str) -> dict[str, object]:
         "summary": meaning,
         "responses": {str(status): _response(reply) for status, reply in sorted(_replies(endpoint).items())},
     }
+    if endpoint.door == "open":
+        found["security"] = []
     if parameters := list(_parameters(endpoint)):
         found["parameters"] = parameters
     if endpoint.body:

@@ -88,6 +88,13 @@ def is_outside(answer: Table, tolerance: Decimal) -> bool:
     at = {column.name: place for place, column in enumerate(answer.columns)}
     if "billed_usd" in at:
         return bills.is_outside(answer, tolerance)
+    here, there = both(answer)
+    return _EXACT.abs(_EXACT.subtract(here, there)) > _EXACT.multiply(_EXACT.abs(there), tolerance)
+
+
+def both(answer: Table) -> tuple[Decimal, Decimal]:
+    """Our figure and the other side's, of an answer that is not about a bill."""
+    at = {column.name: place for place, column in enumerate(answer.columns)}
     here = there = Decimal(0)
     for row in answer.rows:
         amount = row[at["amount_usd"]]
@@ -96,7 +103,7 @@ def is_outside(answer: Table, tolerance: Decimal) -> bool:
             here = _EXACT.add(here, amount)
         elif row[at["part"]] in (THEIRS, RECORDED):
             there = _EXACT.add(there, amount)
-    return _EXACT.abs(_EXACT.subtract(here, there)) > _EXACT.multiply(_EXACT.abs(there), tolerance)
+    return here, there
 
 
 def _adjusted(data: Any, rows: ours.Rows) -> list[tuple[Place, int]]:

@@ -1,0 +1,249 @@
+"""What the ledger says, for `/metrics` and for whoever watches: asked at most every so many seconds, in a thread of
+its own, so that taking in never waits for it, and who asks meanwhile gets what was known before."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Generic, TypeVar
+
+from whyspend.collector.collected import OTHER, TOKENS, Collected, Rate, Sums, dollars, read, rows
+from whyspend.errors import WhyspendError
+from whyspend.model import Cell
+from whyspend.reports import reconcile
+from whyspend.serving import Asking, RefusedError
+from whyspend.serving.exposition import Metric, Sample, Value, label, metric
+from whyspend.workspace import Workspace
+from whyspend.workspace.keys import UNTAGGED
+
+COUNTED_SECONDS = 10.0
+"""How old the sums of what was collected may be."""
+
+STANDING_SECONDS = 60.0
+"""How old gauges may be that take more of the ledger to know: the month, budgets, the forecast."""
+
+SHOWN = 20
+"""Values of the first dimension that have a gauge of their own, the dearest; the rest is `other`."""
+
+BUDGETS = 100
+"""Budgets, and values of budgets for each value, that have gauges."""
+
+SOURCES = 50
+
+RECONCILED = "7d"
+"""Days for which recorded costs are compared."""
+
+Found = TypeVar("Found")
+
+
+@dataclass
+class _Kept(Generic[Found]):
+    """An answer, asked anew where it is too old."""
+
+    question: Callable[[Workspace], Found]
+    seconds: float
+    heard: Callable[[Found, float], None]
+    asked_at: float = float("-inf")
+    failed: bool = False
+    """The last answer is that the ledger cannot be read."""
+    _future: "Future[Found] | None" = None
+
+    def fresh(self, asking: Asking) -> bool:
+        """Ask where it is time; tells whether an answer is awaited."""
+        self._hear()
+        now = time.monotonic()
+        if self._future is None and now >= self.asked_at + self.seconds:
+            try:
+                self._future = asking.begin(self.question)
+                self.asked_at = now
+            except RefusedError:  # too many questions: those of people come first
+                return False
+        return self._future is not None
+
+    def _hear(self) -> None:
+        if self._future is None or not self._future.done():
+            return
+        future, self._future = self._future, None
+        try:
+            self.heard(future.result(), self.asked_at)
+            self.failed = False
+        except (WhyspendError, RefusedError):
+            self.failed = True
+
+
+@dataclass
+class Figures:
+    """Of one ledger, for any thread."""
+
+    asking: Asking
+    source: str
+    """The collector's, in the ledger."""
+    collected: Collected = field(default_factory=Collected)
+    _standing: Sequence[Metric] = ()
+    _counting: "_Kept[Mapping[tuple[str, str], Sums]]" = field(init=False)
+    _gauging: "_Kept[Sequence[Metric]]" = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._counting = _Kept(partial(read, source=self.source), COUNTED_SECONDS, self.collected.take)
+        self._gauging = _Kept(standing, STANDING_SECONDS, self._stand)
+
+    def _stand(self, found: Sequence[Metric], _: float) -> None:
+        self._standing = found
+
+    def fresh(self) -> bool:
+        """Ask for what is too old; tells whether an answer is still awaited."""
+        with self._lock:
+            waits = self._counting.fresh(self.asking)
+            return self._gauging.fresh(self.asking) or waits
+
+    def metrics(self) -> list[Metric]:
+        """All that is known."""
+        with self._lock:
+            return list(self._metrics())
+
+    def seen(self) -> tuple[Sums, Rate | None, Sums]:
+        """What was collected since the start, how fast it grows, and what of it has no owner."""
+        with self._lock:
+            untagged = self.collected.by_name.get(UNTAGGED, Sums())
+            return self.collected.total, self.collected.rate(), untagged
+
+    def _metrics(self) -> Iterator[Metric]:
+        readable = int(not (self._counting.failed or self._gauging.failed))
+        yield metric(
+            "whyspend_ledger_readable", "gauge", "1: the figures below are those of the ledger.", readable
+        )
+        sums = sorted(self.collected.by_name.items())
+
+        def by_name(of: Callable[[str], Value]) -> Sequence[Sample]:
+            return _labeled("feature", ((name, of(name)) for name, _ in sums))
+
+        found = self.collected.by_name
+        first = "by the first dimension: the first 50 values, then other"
+        yield Metric(
+            "whyspend_cost_usd_total",
+            "counter",
+            f"What calls cost that were collected since the start, in US dollars, without unpriced ones, {first}.",
+            by_name(lambda name: found[name].cost),
+        )
+        yield Metric(
+            "whyspend_calls_total",
+            "counter",
+            f"Calls that were collected since the start, {first}.",
+            by_name(lambda name: found[name].calls),
+        )
+        yield Metric(
+            "whyspend_unpriced_calls_total",
+            "counter",
+            f"Of those, calls without a known price, {first}.",
+            by_name(lambda name: found[name].unpriced),
+        )
+        if found:
+            tokens = zip(TOKENS, self.collected.total.tokens, strict=True)
+            yield Metric(
+                "whyspend_tokens_total",
+                "counter",
+                "Tokens of calls that were collected since the start, of disjoint types.",
+                [({"type": kind}, count) for kind, count in tokens],
+            )
+        yield from self._standing
+
+
+def standing(place: Workspace) -> Sequence[Metric]:
+    """Gauges of the whole ledger, whoever brought its calls."""
+    return [
+        *_costs(place),
+        *_budgets(place),
+        *_forecast(place),
+        Metric(
+            "whyspend_ledger_lag_seconds",
+            "gauge",
+            "Age of what the ledger holds of a source: up to when it was pulled, or when its newest call began.",
+            _labeled("source", list(_lags(place))[:SOURCES]),
+        ),
+        *_gap(place),
+    ]
+
+
+def _costs(place: Workspace) -> Iterator[Metric]:
+    first = place.config.dimensions[0]
+    days = place.window().until
+    windows = {"today": days.isoformat(), "month": days.replace(day=1).isoformat()}
+    costs: list[Sample] = []
+    unpriced: list[Sample] = []
+    for window, since in windows.items():
+        answer = place.ask("report", place.window(since), by=(first,))
+        found = rows(answer)
+        known = [(str(row[first]), dollars(row["cost_usd"])) for row in found if row["cost_usd"] is not None]
+        more = sum((cost for _, cost in known[SHOWN:]), Decimal(0))
+        known = known[:SHOWN] + ([(OTHER, more)] if known[SHOWN:] else [])
+        costs += [({**labels, "window": window}, value) for labels, value in _labeled("feature", known)]
+        unpriced.append(({"window": window}, sum(_count(row["unpriced_calls"]) for row in found)))
+        if window == "month" and answer.trust.tagged_usd is not None:
+            share = 1 - answer.trust.tagged_usd
+            yield metric(
+                "whyspend_untagged_ratio", "gauge", "Share of this month's dollars without an owner.", share
+            )
+    meaning = f"Spent so far, in US dollars, by the first dimension: the {SHOWN} dearest values, then other."
+    yield Metric("whyspend_cost_usd", "gauge", meaning, costs)
+    yield Metric("whyspend_unpriced_calls", "gauge", "Calls so far without a known price.", unpriced)
+
+
+def _budgets(place: Workspace) -> Iterator[Metric]:
+    data = place.data(place.window())
+    limits: list[Sample] = []
+    spent: list[Sample] = []
+    for each in data.guards.standings(data, data.guards.budgets, top=SHOWN)[:BUDGETS]:
+        if each.budget.limit_usd is None:
+            continue
+        labels = {"budget": label(each.budget.name), "value": label(each.value)}
+        limits.append((labels, each.budget.limit_usd))
+        if each.amount is not None:
+            spent.append((labels, each.amount))
+    value = "value is empty but for budgets for each value"
+    yield Metric(
+        "whyspend_budget_limit_usd", "gauge", f"What a budget allows in its period; {value}.", limits
+    )
+    yield Metric("whyspend_budget_spent_usd", "gauge", f"What of it is spent; {value}.", spent)
+
+
+def _forecast(place: Workspace) -> Iterator[Metric]:
+    estimate = place.ask("forecast", place.window(), top=1).total.get("forecast_usd")
+    if isinstance(estimate, Decimal):
+        meaning = "Where the spending of this month will probably end: an estimate."
+        yield metric("whyspend_forecast_month_usd", "gauge", meaning, estimate)
+
+
+def _lags(place: Workspace) -> Iterator[tuple[str, Value]]:
+    manifest = place.ledger.snapshot().manifest
+    now = datetime.now(UTC)
+    for source in sorted({file.source for file in manifest.files}):
+        marks = [mark for key, mark in manifest.watermarks.get(source, {}).items() if key.startswith("upto:")]
+        newest = min(marks) if marks else max(file.last for file in manifest.files if file.source == source)
+        lag = now - (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=newest))
+        yield source, round(max(lag.total_seconds(), 0), 3)
+
+
+def _gap(place: Workspace) -> Iterator[Metric]:
+    ours, theirs = reconcile.both(place.ask("reconcile", place.window(RECONCILED), recorded=True))
+    if theirs:
+        meaning = f"How far our figure of {RECONCILED} is above the one that sources recorded, as a share of theirs."
+        yield metric("whyspend_reconcile_gap_ratio", "gauge", meaning, round((ours - theirs) / theirs, 6))
+
+
+def _labeled(name: str, values: Iterable[tuple[str, Value]]) -> list[Sample]:
+    """Samples with one label; values that cannot be told apart in it are added up."""
+    found: dict[str, Value] = {}
+    for value, amount in values:
+        shown = label(value)
+        found[shown] = found[shown] + amount if shown in found else amount  # type: ignore[operator]
+    return [({name: value}, amount) for value, amount in found.items()]
+
+
+def _count(value: Cell) -> int:
+    assert isinstance(value, int)
+    return value
