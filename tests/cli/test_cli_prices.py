@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import tomllib
 from decimal import Decimal
@@ -381,3 +382,15 @@ def test_doctor_points_at_entries_that_are_for_nothing(home: Path, whyspend: Run
     for asked in ("list", "unpriced"):
         said = whyspend("prices", asked, "--ledger", sample).err
         assert said.count("[[prices]] entry 1 (opnai/made-up*) matches no model") == 1, asked
+
+
+def test_the_prices_of_a_model_are_a_page_with_their_picture(whyspend: Run) -> None:
+    page = whyspend("prices", "show", "mistral/mistral-large-4", "--format", "html")
+    assert (page.code, page.err) == (0, "")
+    assert "What does mistral/mistral-large-4 cost?" in page.text
+    assert 'data-picture="price_steps"' in page.text
+    rates = json.loads(
+        whyspend("prices", "show", "mistral/mistral-large-4", "--format", "json").out, parse_float=str
+    )
+    shown = re.findall(r'<td class="number" data-value="([\d.]+)">', page.text.partition("All rates of")[2])
+    assert [str(rate["rate_usd"]) for rate in rates["rates"]] == shown[::2]

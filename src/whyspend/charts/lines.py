@@ -14,6 +14,9 @@ from whyspend.spelling import money
 _PLOT = 230.0
 _BELOW = 24.0
 
+ROOM = 84.0
+"""What a day takes below its step."""
+
 Points = list[tuple[float, float]]
 
 
@@ -88,24 +91,38 @@ def price_steps(chart: Chart, width: float) -> Drawn:
     left = margin(said)
     scale = Scale(low, high, head.height + _PLOT, head.height + 6)
     days = [row[0] for row in chart.rows if isinstance(row[0], date)]
-    last = max((days[-1] - days[0]).days, 1) * 1.04
-    along = Scale(0.0, last, left, width)
-    places = [along.at((day - days[0]).days) for day in days]
+    is_open = len(days) < len(chart.rows)
+    span = max((days[-1] - days[0]).days, 1)
+    along = Scale(-0.12 * span if is_open else 0.0, span * 1.12, left, width)
+    known = [along.at((day - days[0]).days) for day in days]
+    places = [left, *known] if is_open else known
     parts = [head.body, amounts_at_left(ticks, said, scale, left, width)]
     for at, name in enumerate(names, start=1):
         steps: Points = []
         for number, row in enumerate(chart.rows):
-            cell = row[at]
+            cell, end = row[at], places[number + 1] if number + 1 < len(places) else width
             if not isinstance(cell, Decimal):
+                parts.append(_line(steps, f"line s{numbers[name] % 8}"))  # nobody knows what it was then
+                steps = []
                 continue
             y = scale.at(float(cell))
-            end = places[number + 1] if number + 1 < len(places) else width
             steps += [(places[number], y), (end, y)]
-            tip = f"{name} since {row[0]}: {money(cell)}"
-            parts.append(
-                ink.bar(places[number], y - 5, end - places[number], 10, "paper hit", tip, name=name)
-            )
+            when = "before" if row[0] is None else f"since {row[0]}"
+            tip = f"{name} {when}: {money(cell)}"
+            parts.append(ink.bar(places[number], y - 5, end - places[number], 10, "hit", tip, name=name))
         parts.append(_line(steps, f"line s{numbers[name] % 8}"))
-    shown = [*places]
-    parts.append(moments_below(days, shown, scale.start, min(width - left, 52.0 * len(days))))
+    parts.append(_days_below(days, known, scale.start + 16, width))
     return Drawn(scale.start + _BELOW, "".join(parts))
+
+
+def _days_below(days: Sequence[date], places: Sequence[float], y: float, right: float) -> str:
+    """The days of steps, each below its step, without those that would lie on the one after them."""
+    parts, free = [], right + ROOM
+    for day, place in reversed(list(zip(days, places, strict=True))):
+        if place + ROOM / 2 > right:
+            parts.append(ink.words(right, y, day.isoformat(), at="end", class_="faint"))
+            free = right - ROOM
+        elif place + ROOM / 2 <= free:
+            parts.append(ink.words(place, y, day.isoformat(), at="middle", class_="faint"))
+            free = place - ROOM / 2
+    return "".join(parts)

@@ -106,4 +106,5 @@ def _rules(colors: Colors, root: str) -> Iterator[str]:
     yield f"{root} .band{{fill-opacity:.3}}"
     for number, color in enumerate(colors.names):
         yield f"{root} .s{number}{{stroke:{color}}}"
+    yield f"{root} .hit{{fill-opacity:0}}"
     yield f"{root} .paper{{fill:{colors.paper}}}"

@@ -6,14 +6,17 @@ from pathlib import Path
 import click
 
 from whyspend.cli.common import place_options, workspace
-from whyspend.cli.sheet import as_text, format_option
-from whyspend.model import Cell
+from whyspend.cli.sheet import FORMATS, as_text, format_option
+from whyspend.formats._page import figure, grid, joined, page, tag
+from whyspend.model import Cell, TableColumn
 from whyspend.pricing.book import BUCKETS
 from whyspend.pricing.slots import LATENCY
 from whyspend.spelling import visible
-from whyspend.workspace.listing import Cells, history, own_buckets
+from whyspend.workspace.listing import Cells, History, history, own_buckets
+from whyspend.workspace.price_steps import steps
 from whyspend.workspace.price_words import hours, quoted_rate, tier, tier_of, validity
-from whyspend.workspace.sheets import Column, as_csv, as_json
+from whyspend.workspace.questions import shell_line
+from whyspend.workspace.sheets import Column, Sheet, as_csv, as_json
 
 
 @click.command("show")
@@ -34,13 +37,35 @@ def command(model: str, every: bool, form: str, config: Path | None, ledger: str
             sys.stdout.write(
                 f"Combinations of these contexts that are not shown: {found.left_out} (--all).\n"
             )
+    elif form == "html":
+        sys.stdout.write(_page(found, sheet, place.prices.id, model))
     elif form == "csv":
         sys.stdout.write(as_csv(sheet.columns, sheet.rows))
     else:
         sys.stdout.write(as_json(sheet.head, "rates", sheet.columns, sheet.rows))
 
 
-command.params.insert(2, format_option())
+command.params.insert(2, format_option(*FORMATS, "html"))
+
+
+def _page(found: History, sheet: Sheet, prices: str, model: str) -> str:
+    """All rates as a page, below the picture of what changed."""
+    units = {"text": "text", "count": "number", "rate": "usd"}
+    columns = [TableColumn(column.name, units[column.kind]) for column in sheet.columns]
+    drawn = steps(found)
+    asked = tag("code", shell_line(["whyspend", "prices", "show", model]))
+    body = joined(
+        tag(
+            "header",
+            tag("p", "whyspend prices show", class_="kicker"),
+            tag("h1", f"What does {found.price} cost?"),
+            tag("p", f"prices {prices}", class_="days"),
+        ),
+        *((figure(drawn),) if drawn else ()),
+        grid(columns, sheet.rows, None, f"All rates of {found.price}", exact=True),
+        tag("p", "The same answer: ", asked, class_="command"),
+    )
+    return page(f"whyspend prices show {found.price}", body)
 
 
 def _text(price: str, kind: str, cells: Cells) -> str:

@@ -22,6 +22,11 @@ def write(table: Table, out: BinaryIO, *, command: str = "", question: str = "")
         command: The command line that gives the same answer.
         question: What is asked, as the report puts it.
     """
+    out.write(page_of(table, command=command, question=question).encode("utf-8"))
+
+
+def page_of(table: Table, *, command: str = "", question: str = "") -> str:
+    """The page as text."""
     report, _, days = title(table).partition(" · ")
     head = tag(
         "header",
@@ -29,4 +34,4 @@ def write(table: Table, out: BinaryIO, *, command: str = "", question: str = "")
         tag("h1", question or report),
         tag("p", days, class_="days"),
     )
-    out.write(page(f"whyspend {title(table)}", joined(head, answer(table, command))).encode("utf-8"))
+    return page(f"whyspend {title(table)}", joined(head, answer(table, command)))

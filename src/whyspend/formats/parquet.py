@@ -37,7 +37,7 @@ def write(table: Table, out: BinaryIO, *, engine: Engine) -> None:
     Raises:
         InputError: a number has more than 26 digits before the point.
     """
-    engine.offer(_NAME, _arrow_table(table))
+    engine.offer(_NAME, arrow_table(table))
     try:
         with tempfile.TemporaryDirectory(prefix="whyspend-") as folder:
             path = Path(folder) / "answer.parquet"
@@ -48,7 +48,12 @@ def write(table: Table, out: BinaryIO, *, engine: Engine) -> None:
         engine.withdraw(_NAME)
 
 
-def _arrow_table(table: Table) -> ArrowTable:
+def arrow_table(table: Table) -> ArrowTable:
+    """The rows with their window and types, as `write` has them.
+
+    Raises:
+        InputError: a number has more than 26 digits before the point.
+    """
     count = len(table.rows)
     arrays = [_days([table.window.since] * count), _days([table.window.until] * count)]
     for index, column in enumerate(table.columns):

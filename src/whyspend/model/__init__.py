@@ -289,7 +289,7 @@ Picture = Literal[
 - waterfall: a name and an amount. The first row is where it starts, the last where it ends, those between lead there.
 - burn_down: a day, what is used up to its end, what is expected, and the low and high end of the interval.
 - histogram: from, to, and how many.
-- price_steps: since when, then the price of each part.
+- price_steps: since when (None in the first row: always), then the price of each part.
 - shares: a name, then the amount of each part.
 """
 

@@ -17,6 +17,7 @@ from whyspend.model import Batch, Bill, Engine, Progress, Table, Window
 from whyspend.pricing.plan import Basis, Prices
 from whyspend.workspace import comparing, prices, whatif
 from whyspend.workspace.adjusting import of_closed
+from whyspend.workspace.answer import Answer, answer
 from whyspend.workspace.data import Data
 from whyspend.workspace.guarding import Guards
 from whyspend.workspace.ruling import Rules
@@ -132,7 +133,7 @@ class Workspace:
         pictures: bool = False,
         others: Any = None,
         **options: Any,
-    ) -> Table:
+    ) -> Answer:
         """Answer a question. `options` are those that the report's `run` names; `others` is others.Others.
 
         With `pictures` the answer has its charts, which may cost more queries.
@@ -140,11 +141,11 @@ class Workspace:
         data = self.data(
             asked, where=where, basis=basis, for_terminal=for_terminal, pictures=pictures, others=others
         )
-        answer: Table = registry.load("reports", report).run(data, **options)
-        if where and answer.rows:
+        found: Table = registry.load("reports", report).run(data, **options)
+        if where and found.rows:
             # A figure that is passed on must say what it is of.
-            answer = replace(answer, notes=(f"Only calls with {' and '.join(where)}.", *answer.notes))
-        return answer
+            found = replace(found, notes=(f"Only calls with {' and '.join(where)}.", *found.notes))
+        return answer(found)
 
     def data(
         self,

@@ -6,10 +6,22 @@ from functools import cache
 from pathlib import Path
 
 from whyspend import charts
-from whyspend.formats._page.answer import answer, figure, of_rows, said
+from whyspend.formats._page.answer import answer, figure, grid, of_rows, said
 from whyspend.formats._page.markup import Markup, joined, tag
 
-__all__ = ["Markup", "answer", "figure", "joined", "of_rows", "page", "said", "script", "style", "tag"]
+__all__ = [
+    "Markup",
+    "answer",
+    "figure",
+    "grid",
+    "joined",
+    "of_rows",
+    "page",
+    "said",
+    "script",
+    "style",
+    "tag",
+]
 
 
 def page(title: str, body: Markup) -> str:

@@ -75,20 +75,20 @@ def figure(chart: Chart) -> Markup:
 
 def _numbers(chart: Chart) -> Markup:
     marks = [tag("p", f"{name}: {plain(amount)}") for name, amount in chart.marks]
-    return joined(_grid(chart.columns, chart.rows, None, chart.title, exact=True), *marks)
+    return joined(grid(chart.columns, chart.rows, None, chart.title, exact=True), *marks)
 
 
 def of_rows(table: Table, title: str) -> Markup:
     """The rows and the total, as people read them; each cell has its exact value for machines (`data-value`)."""
     total = total_row(table)
     exact = [table.total.get(column.name) for column in table.columns]
-    return _grid(table.columns, table.rows, list(zip(total, exact, strict=True)) if total else None, title)
+    return grid(table.columns, table.rows, list(zip(total, exact, strict=True)) if total else None, title)
 
 
 def _exactly(table: Table) -> Iterable[Markup]:
     """What sentences tell, and the rows of details, with all digits: folded away."""
     if any(column.told for column in table.columns):
-        every = _grid(table.columns, table.rows, None, f"Every column of {table.report}", exact=True)
+        every = grid(table.columns, table.rows, None, f"Every column of {table.report}", exact=True)
         yield tag("details", tag("summary", "Every column, with all digits"), every)
     for name, rows in table.details.items():
         if rows:
@@ -98,14 +98,14 @@ def _exactly(table: Table) -> Iterable[Markup]:
 def _records(name: str, rows: Sequence[Mapping[str, Cell]]) -> Markup:
     keys = list(dict.fromkeys(key for row in rows for key in row))
     columns = [TableColumn(key, "number" if _is_number(rows, key) else "text") for key in keys]
-    return _grid(columns, [tuple(row.get(key) for key in keys) for row in rows], None, name, exact=True)
+    return grid(columns, [tuple(row.get(key) for key in keys) for row in rows], None, name, exact=True)
 
 
 def _is_number(rows: Sequence[Mapping[str, Cell]], key: str) -> bool:
     return any(isinstance(row.get(key), int | Decimal) for row in rows)
 
 
-def _grid(
+def grid(
     columns: Sequence[TableColumn],
     rows: Iterable[Sequence[Cell]],
     total: Sequence[tuple[str, Cell]] | None,
@@ -113,6 +113,7 @@ def _grid(
     *,
     exact: bool = False,
 ) -> Markup:
+    """A table. Its cells read as for people, or with all digits where it is `exact`; `total` is what stands below."""
     head = tag("tr", *(_heading(column) for column in columns))
     body = [
         tag("tr", *(_cell(column, value, exact) for column, value in zip(columns, row, strict=True)))
