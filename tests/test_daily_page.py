@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.alerts.servers import receiver
 from tests.reports.spending import PRICED, place, publish, spend
 
 from whyspend.engines.duckdb import connect
@@ -48,8 +49,7 @@ def costs(tmp_path: Path) -> Path:
 
 
 def test_the_cron_line_runs_in_the_bare_environment_of_cron(costs: Path) -> None:
-    [lines] = _blocks("crontab")
-    [line] = lines.splitlines()
+    [line] = _blocks("crontab")[0].splitlines()
     assert "%" not in line  # cron would end the line there
     minute, hour, *rest, command = line.split(maxsplit=5)
     assert (int(minute) < 60, int(hour) < 24, rest) == (True, True, ["*"] * 3)
@@ -68,6 +68,23 @@ def test_the_cron_line_runs_in_the_bare_environment_of_cron(costs: Path) -> None
         row.split(",")[0] for row in (costs / "costs.csv").read_text().splitlines()[1:] if "rag-search" in row
     ]
     assert len(days) == len(set(days)) == 7
+
+
+def test_the_weekly_line_sends_the_week(costs: Path) -> None:
+    [line] = _blocks("crontab")[1].splitlines()
+    *_, weekday, command = line.split(maxsplit=5)
+    assert weekday == "1"
+    with receiver() as slack:
+        (costs / "secrets.env").write_text(f"SLACK_WEBHOOK_URL='{slack.base}/x'\n")
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.replace(FOLDER, str(costs))],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(costs)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, len(slack.received)) == (0, 1), done.stderr
+    assert "$7.00 in these 7 days" in (costs / "digest.txt").read_text()
 
 
 def test_the_secrets_end_in_a_file_that_only_its_owner_reads(costs: Path) -> None:
@@ -91,6 +108,10 @@ def test_the_units_are_what_systemd_takes(costs: Path) -> None:
     assert service["ReadWritePaths"] == service["WorkingDirectory"]
     assert timer["Timer"]["Persistent"] == "true"
     assert timer["Install"]["WantedBy"] == "timers.target"
+    weekly = units["whyspend-digest.service"]["Service"]
+    assert weekly["ExecStart"] == f"{weekly['WorkingDirectory']}/.venv/bin/whyspend digest --notify"
+    assert "Restart" not in weekly
+    assert units["whyspend-digest.timer"]["Timer"]["OnCalendar"].startswith("Mon ")
     if shutil.which("systemd-analyze"):
         done = subprocess.run(
             ["systemd-analyze", "verify", "--man=no", *map(str, paths)],

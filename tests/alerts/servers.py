@@ -53,12 +53,19 @@ def receiver(*answers: Answer) -> Iterator[Receiver]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Silent."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    running = Receiver(f"http://127.0.0.1:{http.server_port}", list(answers or (OK,)))
+    running = Receiver("", list(answers or (OK,)))
+    with serving(Handler) as running.base:
+        yield running
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server on loopback: its address."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield running
+        yield f"http://127.0.0.1:{http.server_port}"
     finally:
         http.shutdown()
         http.server_close()

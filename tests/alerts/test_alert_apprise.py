@@ -44,7 +44,7 @@ def test_a_429_and_a_500_are_survived() -> None:
 
 def test_one_that_refuses_is_told_once_and_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    refused = r"address 1 \(JSON\) did not take the alert: it answered 400"
+    refused = r"address 1 \(JSON\) did not take the message: it answered 400"
     with (
         receiver((400, {}, SECRET.encode())) as refusing,
         receiver() as other,

@@ -9,6 +9,7 @@ import pytest
 
 from whyspend import registry
 from whyspend.model import Alert
+from whyspend.model.digest import Digest
 
 CHANNELS = registry.names("alerts")
 
@@ -50,3 +51,20 @@ def test_an_option_is_read_from_a_file_as_its_type_says(
 
     annotation = get_type_hints(registry.load("alerts", name).send)[option]
     assert msgspec.convert(written, annotation, dec_hook=as_path) == value
+
+
+@pytest.mark.parametrize("name", [n for n in CHANNELS if hasattr(registry.load("alerts", n), "send_digest")])
+def test_a_channel_sends_a_digest_with_the_options_that_it_has_for_alerts(name: str) -> None:
+    channel = registry.load("alerts", name)
+    first, *options = inspect.signature(channel.send_digest).parameters.values()
+    hints = get_type_hints(channel.send_digest)
+    assert (first.name, hints["digest"], hints["return"]) == ("digest", Digest, type(None))
+    known = inspect.signature(channel.send).parameters
+    assert {option.name for option in options if option.kind is option.KEYWORD_ONLY} <= set(known)
+    takes_all = any(option.kind is option.VAR_KEYWORD for option in options)
+    assert takes_all or {"alert", *(option.name for option in options)} == set(known)
+    assert inspect.getdoc(channel.send_digest)
+
+
+def test_a_digest_wakes_nobody() -> None:
+    assert not hasattr(registry.load("alerts", "pagerduty"), "send_digest")

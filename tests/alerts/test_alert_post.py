@@ -67,7 +67,7 @@ def test_a_permanent_400_is_not_repeated_and_says_who_and_what_but_no_secret(sen
     assert len(server.received) == 1
     said = str(caught.value)
     assert caught.value.status == 400
-    assert "did not take the alert" in said and " answered 400: no: ***" in said
+    assert "did not take the message" in said and " answered 400: no: ***" in said
     assert SECRET not in said
     assert "\n" not in said
 

@@ -95,7 +95,7 @@ def test_a_channel_that_cannot_be_reached_exits_with_3_without_its_address(
         configured(spent, BUDGET + f'[alerts.team]\ntype = "slack"\nurl = "{slack.base}/secret-path"\n')
         result = whyspend("budgets", "--notify")
     assert result.code == 3
-    assert "channel team: Slack did not take the alert" in result.err
+    assert "channel team: Slack did not take the message" in result.err
     assert "secret-path" not in result.err
 
 
@@ -130,7 +130,7 @@ def test_alerts_test_sends_a_sample_to_each_channel_or_to_one(whyspend: Run, spe
         assert whyspend("alerts", "test", "a").code == 0
         result = whyspend("alerts", "test")
         assert (result.code, result.text) == (3, "a: took the sample\n")
-        assert "b: The webhook did not take the alert" in result.err
+        assert "b: The webhook did not take the message" in result.err
         assert whyspend("alerts", "test", "nobody").code == 2
         assert "This is a test" in good.received[0].json["text"]
 

@@ -16,6 +16,7 @@ from whyspend import registry
 from whyspend.engines.duckdb import DuckDB
 from whyspend.model import Cell, Table, Window
 from whyspend.workspace import Workspace
+from whyspend.workspace.digest import digest
 
 REPORTS, FORMATS, SOURCES = (registry.names(stage) for stage in ("reports", "formats", "sources"))
 WEEK = Window(
@@ -115,6 +116,18 @@ def test_a_format_writes_every_answer(name: str, small: Workspace, empty: Worksp
             out = io.BytesIO()
             write(where.ask(report, WEEK, **ASKED.get(report, {})), out, **options)
             assert out.getvalue()
+
+
+@pytest.mark.parametrize("name", [n for n in FORMATS if hasattr(registry.load("formats", n), "write_digest")])
+def test_a_format_of_digests_writes_any_of_them(name: str, small: Workspace, empty: Workspace) -> None:
+    write = registry.load("formats", name).write_digest
+    parameters = inspect.signature(write).parameters
+    assert list(parameters)[:2] == ["digest", "out"]
+    assert set(parameters) - {"digest", "out"} <= {"width", "color"}
+    for where in (small, empty):
+        out = io.BytesIO()
+        write(digest(where, WEEK, pictures=True), out)
+        assert out.getvalue()
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -42,12 +42,12 @@ def persist(channel: str, attempt: Callable[[], Trouble | None]) -> None:
         number += 1
         if trouble.pause > LONGEST_WAIT:
             raise SourceError(
-                f"{channel} did not take the alert: {trouble.what} and asks for a pause of {trouble.pause:.0f} s. "
+                f"{channel} did not take the message: {trouble.what} and asks for a pause of {trouble.pause:.0f} s. "
                 "Run the command again after that."
             )
         if number == ATTEMPTS:
             raise SourceError(
-                f"{channel} did not take the alert in {ATTEMPTS} attempts: {trouble.what}. "
+                f"{channel} did not take the message in {ATTEMPTS} attempts: {trouble.what}. "
                 "Check its address and the network, then run the command again."
             )
         time.sleep(max(trouble.pause, jittered(number)))

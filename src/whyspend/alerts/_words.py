@@ -7,6 +7,7 @@ from datetime import UTC
 from urllib.parse import quote, urlsplit
 
 from whyspend.model import Alert
+from whyspend.model.digest import Digest
 
 MOST_FACTS = 20
 MOST_DRIVERS = 3
@@ -40,6 +41,12 @@ def heading(alert: Alert) -> str:
 def moment(alert: Alert) -> str:
     """When it was found: `2026-11-22T14:00:00Z`."""
     return alert.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def digest_title(digest: Digest) -> str:
+    """What a digest is of: `LLM spend, 2026-11-15 to 2026-11-21`."""
+    since, until = digest.window.since, digest.window.until
+    return f"LLM spend, {since} to {until}" if since != until else f"LLM spend, {since}"
 
 
 def facts(alert: Alert) -> tuple[tuple[str, str], ...]:

@@ -4,22 +4,27 @@ import base64
 import contextlib
 import hashlib
 import html
+import io
 import re
 import smtplib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from whyspend.alerts._letter import letter
 from whyspend.alerts._tries import Trouble, persist
-from whyspend.alerts._words import drivers, facts, fitted, heading, lines, more, web_link
+from whyspend.alerts._words import digest_title, drivers, facts, fitted, heading, lines, more, web_link
 from whyspend.errors import ConfigError
+from whyspend.formats.text import write_digest
 from whyspend.model import Alert
+from whyspend.model.digest import Digest
 from whyspend.net import Refused, redact
 
 Security = Literal["starttls", "ssl", "plain"]
@@ -77,6 +82,26 @@ def send(
         ConfigError: an address, the host, the port, the login or the ca_file cannot be used.
         SourceError: the server refused the message or a recipient, or could not be reached.
     """
+    options = (host, sender, to, port, security, username, password, ca_file)
+    _send(partial(message, alert), *options)
+
+
+def send_digest(digest: Digest, *, host: str, sender: str, to: str | Sequence[str], **server: Any) -> None:
+    """Send a digest as text and as a page of HTML with its pictures in it; the options are those of `send`."""
+    _send(partial(digest_message, digest), host, sender, to, **server)
+
+
+def _send(
+    written: Callable[[Address, tuple[Address, ...]], EmailMessage],
+    host: str,
+    sender: str,
+    to: str | Sequence[str],
+    port: int = 0,
+    security: Security = "starttls",
+    username: str = "",
+    password: str = "",
+    ca_file: Path | None = None,
+) -> None:
     if not (username + password).isascii():
         raise ConfigError("The username or password of the e-mail channel is not plain ASCII. Copy it again.")
     if not host.strip() or not 0 <= port <= _HIGHEST_PORT:
@@ -86,7 +111,7 @@ def send(
     server = _Server(host, port or _PORTS[security], security, username, password, ca_file)
     context = None if security == "plain" else _trust(ca_file)
     recipients = _recipients(to)
-    mail = message(alert, _parsed(sender, "sender"), recipients)
+    mail = written(_parsed(sender, "sender"), recipients)
     left = [recipient.addr_spec for recipient in recipients]
     turned_away: dict[str, str] = {}
     # A recipient that was accepted gets no second copy because another was put off.
@@ -109,6 +134,38 @@ def message(alert: Alert, sender: Address, recipients: tuple[Address, ...]) -> E
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content("\n".join([heading(alert), "", *lines(alert), *more(alert)]) + "\n", cte="base64")
     mail.add_alternative(page(alert), subtype="html", cte="base64")
+    return mail
+
+
+def digest_message(digest: Digest, sender: Address, recipients: tuple[Address, ...]) -> EmailMessage:
+    """The message of a digest: text, or HTML with the pictures that it shows beside it."""
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["From"] = sender
+    mail["To"] = recipients
+    mail["Subject"] = fitted(f"[whyspend] {digest_title(digest)}: {digest.headline[0]}", _SUBJECT)
+    mail["Date"] = format_datetime(digest.at)
+    mail["Message-ID"] = make_msgid(domain=sender.domain)
+    mail["Auto-Submitted"] = "auto-generated"
+    text = io.BytesIO()
+    write_digest(digest, text)
+    mail.set_content(text.getvalue().decode(), cte="base64")
+    names = {
+        number: make_msgid(domain=sender.domain)
+        for number, part in enumerate(digest.sections)
+        if part.picture
+    }
+    mail.add_alternative(letter(digest, names), subtype="html", cte="base64")
+    related = mail.get_payload(1)
+    assert isinstance(related, EmailMessage), "what add_alternative has just added"
+    for number, name in names.items():
+        related.add_related(
+            digest.sections[number].picture,
+            "image",
+            "png",
+            cid=name,
+            filename=f"picture-{number + 1}.png",
+            disposition="inline",
+        )
     return mail
 
 
@@ -233,7 +290,7 @@ def _listed(said: Mapping[str, str]) -> str:
 
 def _refusal(server: _Server, what: str, code: int = 0) -> Refused:
     return Refused(
-        f"The mail server {server.place} did not take the alert: {what}. "
+        f"The mail server {server.place} did not take the message: {what}. "
         "Check host, port, security, login and addresses of the channel.",
         code,
     )

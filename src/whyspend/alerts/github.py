@@ -1,13 +1,26 @@
 """A run of GitHub Actions: an annotation, and a section of the job summary."""
 
 import html
+import io
 import re
 import sys
 from pathlib import Path
 
-from whyspend.alerts._words import drivers, facts, fitted, heading, lines, moment, more, web_link
+from whyspend.alerts._words import (
+    digest_title,
+    drivers,
+    facts,
+    fitted,
+    heading,
+    lines,
+    moment,
+    more,
+    web_link,
+)
 from whyspend.errors import SourceError
+from whyspend.formats.markdown import write_digest
 from whyspend.model import Alert
+from whyspend.model.digest import Digest
 
 _COMMANDS = {"critical": "error", "warning": "warning", "info": "notice"}
 _TITLE = 255
@@ -34,6 +47,16 @@ def send(alert: Alert, *, summary: Path | None = None) -> None:
     print(annotation(alert), file=sys.stderr, flush=True)
     if summary is not None:
         _append(summary, section(alert).encode("utf-8"))
+
+
+def send_digest(digest: Digest, *, summary: Path | None = None) -> None:
+    """Annotate the run with the headline, and append the whole digest, as Markdown, to the job summary."""
+    told = _data("\n".join(fitted(line, _VALUE) for line in digest.headline))
+    print(f"::notice title={_property(digest_title(digest))}::{told}", file=sys.stderr, flush=True)
+    if summary is not None:
+        out = io.BytesIO()
+        write_digest(digest, out)
+        _append(summary, b"\n" + out.getvalue() + b"\n")
 
 
 def annotation(alert: Alert) -> str:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import io
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,9 @@ import msgspec
 from whyspend.alerts._post import post
 from whyspend.alerts._words import drivers, facts, fitted, moment, web_link
 from whyspend.errors import ConfigError
+from whyspend.formats.json import write_digest
 from whyspend.model import Alert
+from whyspend.model.digest import Digest
 
 INCIDENTS = True
 """Whoever receives it may keep what was opened open until it is resolved."""
@@ -37,30 +40,18 @@ def send(alert: Alert, *, url: str, secret: str = "", authorization: str = "") -
         ConfigError: the url, the secret or the authorization cannot be used.
         SourceError: the receiver refused the alert, or could not be reached.
     """
-    if not (authorization.isascii() and authorization.isprintable()):
-        raise ConfigError(
-            "The authorization of the webhook holds characters that HTTP cannot send. Copy it again."
-        )
-    key = _key(secret)
-    body = msgspec.json.encode(message(alert))
-    identity = "msg_" + hashlib.sha256(body).hexdigest()[:32]
+    _post(msgspec.json.encode(message(alert)), url, secret, authorization)
 
-    def headers() -> Mapping[str, str]:
-        now = int(time.time())
-        sent = {"webhook-id": identity, "webhook-timestamp": str(now)}
-        if key:
-            sent["webhook-signature"] = signature(key, identity, now, body)
-        if authorization:
-            sent["Authorization"] = authorization
-        return sent
 
-    post(
-        "The webhook",
+def send_digest(digest: Digest, *, url: str, secret: str = "", authorization: str = "") -> None:
+    """Post a digest as JSON: `{"version": 1, "kind": "digest", "digest": {...}}`, money with all its digits."""
+    out = io.BytesIO()
+    write_digest(digest, out)
+    _post(
+        b'{"version": 1, "kind": "digest", "digest": ' + out.getvalue().strip() + b"}",
         url,
-        body,
-        advice="Check the url, and the secret or authorization that the receiver expects.",
-        headers=headers,
-        secrets=(secret, secret.removeprefix("whsec_"), authorization, authorization.rpartition(" ")[2]),
+        secret,
+        authorization,
     )
 
 
@@ -82,6 +73,33 @@ def message(alert: Alert) -> dict[str, Any]:
         "command": fitted(alert.command, _LONGEST) if alert.command else None,
         "link": web_link(alert) or None,
     }
+
+
+def _post(body: bytes, url: str, secret: str, authorization: str) -> None:
+    if not (authorization.isascii() and authorization.isprintable()):
+        raise ConfigError(
+            "The authorization of the webhook holds characters that HTTP cannot send. Copy it again."
+        )
+    key = _key(secret)
+    identity = "msg_" + hashlib.sha256(body).hexdigest()[:32]
+
+    def headers() -> Mapping[str, str]:
+        now = int(time.time())
+        sent = {"webhook-id": identity, "webhook-timestamp": str(now)}
+        if key:
+            sent["webhook-signature"] = signature(key, identity, now, body)
+        if authorization:
+            sent["Authorization"] = authorization
+        return sent
+
+    post(
+        "The webhook",
+        url,
+        body,
+        advice="Check the url, and the secret or authorization that the receiver expects.",
+        headers=headers,
+        secrets=(secret, secret.removeprefix("whsec_"), authorization, authorization.rpartition(" ")[2]),
+    )
 
 
 def signature(key: bytes, identity: str, seconds: int, body: bytes) -> str:

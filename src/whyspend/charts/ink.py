@@ -67,11 +67,14 @@ def bar(x: float, y: float, width: float, height: float, class_: str, tip: str, 
 def cut(text: str, width: float, size: float = 12) -> str:
     """A text that is no wider than so many units, about: its end becomes `…`."""
     shown = visible(text)
-    if wide(shown, size) <= width:
-        return shown
-    while shown and wide(shown + "…", size) > width:
-        shown = shown[:-1]
-    return shown.rstrip() + "…"
+    room, fitting = width / size, 0
+    for place, char in enumerate(shown):
+        room -= _width(char)
+        if room < 0:
+            return shown[:fitting].rstrip() + "…"
+        if room >= _width("…"):
+            fitting = place + 1
+    return shown
 
 
 def wide(text: str, size: float = 12) -> float:

@@ -22,6 +22,7 @@ BUILT_IN = {
     "ledger": "What is stored, is it whole, can it be smaller?",
     "prices": "What does a token cost, since when, says who?",
     "daily": "Every morning: pull, report, budgets, and tell who must know.",
+    "digest": "The week on one page: spent, why, budgets, month end, what to do. Sends it, too.",
     "serve": "See it in a browser; and collect what applications trace, without an account.",
     "alerts": "Does every channel work? Sends a sample to each.",
     "close": "Freeze the prices of a month: its report stays the same to the last digit.",

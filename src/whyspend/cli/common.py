@@ -17,6 +17,7 @@ from whyspend.cli.lock import alone_with
 from whyspend.config import find, load
 from whyspend.errors import InputError, UsageError
 from whyspend.model import Table, Window
+from whyspend.model.digest import Digest
 from whyspend.workspace import Workspace
 from whyspend.workspace.questions import SHARED, shell_line
 from whyspend.workspace.writing import render
@@ -90,9 +91,9 @@ def destination(name: str, output: Path | None, append: bool) -> Path | None:
 
 
 def write(
-    answer: Table, name: str, output: Path | None, append: bool, engine: object, command: str = ""
+    answer: Table | Digest, name: str, output: Path | None, append: bool, engine: object, command: str = ""
 ) -> None:
-    """Write an answer to stdout or, whole or not at all, to a file; `command` is the line that asked for it."""
+    """Write an answer or a digest to stdout or, whole or not at all, to a file; `command` is the line that asked."""
     if output is None:
         _render(answer, name, sys.stdout.buffer, engine, terminal=sys.stdout.isatty(), command=command)
         sys.stdout.buffer.flush()
@@ -100,7 +101,7 @@ def write(
     body = io.BytesIO()
     try:
         target = output.resolve() if output.is_symlink() else output
-        if append:
+        if append and isinstance(answer, Table):
             with alone_with(target):
                 _appended(answer, name, target, body, engine)
                 put_in_place(target, body.getvalue())
@@ -176,7 +177,7 @@ def _same_header(answer: Table, name: str, held: bytes, output: Path) -> bytes:
 
 
 def _render(
-    answer: Table,
+    answer: Table | Digest,
     name: str,
     out: BinaryIO,
     engine: object,

@@ -10,7 +10,13 @@ from whyspend.config.options import missing, options_in, refuse_unknown, value
 from whyspend.errors import ConfigError, UsageError, nearest
 from whyspend.model import Alert
 
-KINDS: tuple[str, ...] = tuple(kind for kind in get_args(Alert.__annotations__["kind"]) if kind != "test")
+DIGEST = "digest"
+"""What `only` says beside the kinds of alerts: the page that `whyspend digest --notify` sends."""
+
+KINDS: tuple[str, ...] = (
+    *(kind for kind in get_args(Alert.__annotations__["kind"]) if kind != "test"),
+    DIGEST,
+)
 """What `only` can name."""
 
 OWN = ("type", "only", "remind_hours")

@@ -43,7 +43,8 @@ _CHANNEL_SCHEMA = {
         "only": {
             "type": "array",
             "items": {"enum": list(channels.KINDS)},
-            "description": "The kinds of alerts that it gets. Default: all; of pagerduty over_budget and spike.",
+            "description": "The kinds of alerts that it gets, and digest, what `whyspend digest --notify` sends. "
+            "Default: all; of pagerduty over_budget and spike.",
         },
         "remind_hours": {
             "type": "integer",
@@ -122,8 +123,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alerts: Annotated[
         dict[str, Annotated[dict[str, Any], Meta(extra_json_schema=_CHANNEL_SCHEMA)]],
         Meta(
-            description="Who is told by `whyspend budgets --notify` and `whyspend daily`. The name is yours; every key "
-            "beside type, only and remind_hours is an option of the type."
+            description="Who is told by `whyspend budgets --notify`, `whyspend daily` and `whyspend digest --notify`. "
+            "The name is yours; every key beside type, only and remind_hours is an option of the type."
         ),
     ] = {}
     spikes: Annotated[

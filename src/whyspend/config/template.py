@@ -86,6 +86,12 @@ url = "env:SLACK_WEBHOOK_URL"
 type = "pagerduty"
 routing_key = "env:PAGERDUTY_ROUTING_KEY"
 only = ["over_budget", "spike"]
+
+[alerts.leads]
+type = "slack"
+token = "env:SLACK_BOT_TOKEN"              # of an app, which can post pictures; a webhook cannot
+channel = "C0123456789"
+only = ["digest"]                          # the week on one page: whyspend digest --notify
 """,
     "spikes": """\
 [spikes]

@@ -77,6 +77,13 @@ def is_change(column: TableColumn) -> bool:
     return not {"change", "impact"}.isdisjoint(column.name.split("_"))
 
 
+def speaks_for_itself(table: Table) -> bool:
+    """Whether the rows are numbered sentences with the change that each explains: headings would say it again."""
+    units = {column.unit for column in table.columns if not is_change(column)}
+    changes = {column.unit for column in table.columns if is_change(column)}
+    return "sentence" in units and units <= {"place", "sentence"} and changes <= {"usd"}
+
+
 def for_people(table: Table) -> Table:
     """The answer as people read it.
 

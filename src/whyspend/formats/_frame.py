@@ -4,15 +4,41 @@ from datetime import datetime
 from decimal import Decimal
 
 from whyspend.formats._cells import in_utc
-from whyspend.model import Table, Trust
-from whyspend.spelling import percent, visible
+from whyspend.model import Cell, Table, Trust, Window
+from whyspend.model.digest import Digest
+from whyspend.spelling import money, percent, visible
 
 
 def title(table: Table) -> str:
     """The report, its days and their time zone: `report · 2026-11-15 to 2026-11-21 · Europe/Berlin`."""
-    window = table.window
+    return visible(f"{table.report} · {days_of(table.window)}")
+
+
+def days_of(window: Window) -> str:
+    """The days and their time zone: `2026-11-15 to 2026-11-21 · Europe/Berlin`."""
     days = f"{window.since} to {window.until}" if window.since != window.until else f"{window.since}"
-    return visible(f"{table.report} · {days} · {window.timezone}")
+    return f"{days} · {window.timezone}"
+
+
+def spent(cost: Decimal, change: Cell, window: Window) -> str:
+    """`$249.39 in these 7 days, $33.70 more than in the 7 before (+15.6 %).`; without a change only the cost."""
+    count = (window.until - window.since).days + 1
+    days = "this day" if count == 1 else f"these {count} days"
+    if not isinstance(change, Decimal):
+        return f"{money(cost)} in {days}."
+    earlier = "on the day before" if count == 1 else f"in the {count} before"
+    if not change:
+        return f"{money(cost)} in {days}, as much as {earlier}."
+    before = cost - change
+    share = f" ({percent(change / before, signed=True)})" if before > 0 else ""
+    more = "more" if change > 0 else "less"
+    return f"{money(cost)} in {days}, {money(abs(change))} {more} than {earlier}{share}."
+
+
+def shown_digest(digest: Digest) -> tuple[str, list[str], list[str]]:
+    """Of a digest for people: its title, its headline, and the trust line and notes at its end."""
+    end = [trust_line(digest.trust), *map(visible, digest.notes)]
+    return visible(f"digest · {days_of(digest.window)}"), [*map(visible, digest.headline)], end
 
 
 def headline(table: Table) -> list[str]:

@@ -179,8 +179,7 @@ def folded(text: str, width: int | None) -> list[str]:
 
 
 def _pieces(word: str, width: int) -> Iterator[str]:
-    while display_width(word) > width:
-        end = max(1, _fitting(word, width))
+    while (end := max(1, _fitting(word, width))) < len(word):
         seam = max(word.rfind(mark, 0, end) for mark in _SEAMS) + 1
         end = seam if seam > end // 3 else end
         yield word[:end]

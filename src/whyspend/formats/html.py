@@ -2,9 +2,11 @@
 
 from typing import BinaryIO
 
-from whyspend.formats._frame import title
-from whyspend.formats._page import answer, joined, page, tag
+from whyspend.formats._cells import for_people
+from whyspend.formats._frame import shown_digest, title
+from whyspend.formats._page import Markup, answer, command_line, figure, joined, of_rows, page, tag
 from whyspend.model import Table
+from whyspend.model.digest import Digest, Section
 
 PICTURES = True
 """It shows the charts of an answer, so they are wanted."""
@@ -35,3 +37,35 @@ def page_of(table: Table, *, command: str = "", question: str = "") -> str:
         tag("p", days, class_="days"),
     )
     return page(f"whyspend {title(table)}", joined(head, answer(table, command)))
+
+
+def write_digest(digest: Digest, out: BinaryIO) -> None:
+    """Write the headline, then each section with its picture, its table and its command, and the trust line; UTF-8."""
+    name, said, (trust, *notes) = shown_digest(digest)
+    title, _, days = name.partition(" · ")
+    body = joined(
+        tag(
+            "header",
+            tag("p", f"whyspend {title}", class_="kicker"),
+            tag("h1", "What was spent, why, and what to do?"),
+            tag("p", days, class_="days"),
+        ),
+        tag("div", *(tag("p", line) for line in said), class_="headline"),
+        *map(_section, digest.sections),
+        tag("p", trust, class_="trust"),
+        *((tag("ul", *(tag("li", note) for note in notes), class_="notes"),) if notes else ()),
+        command_line("The same digest: ", digest.command),
+    )
+    out.write(page(f"whyspend {name}", body).encode("utf-8"))
+
+
+def _section(section: Section) -> Markup:
+    table = for_people(section.table)
+    return tag(
+        "section",
+        tag("h2", section.title),
+        *(tag("p", sentence) for sentence in section.sentences),
+        *map(figure, table.charts[:1]),
+        *((of_rows(table, f"Rows of {section.title}"),) if table.rows else ()),
+        command_line("All of it: ", section.command),
+    )

@@ -6,7 +6,8 @@ from datetime import date
 from typing import BinaryIO
 
 from whyspend.formats._cells import plain
-from whyspend.model import Cell, Table, Trust
+from whyspend.model import Cell, Table, Trust, Window
+from whyspend.model.digest import Digest
 from whyspend.spelling import storable
 
 
@@ -19,22 +20,59 @@ def write(table: Table, out: BinaryIO) -> None:
     them exact must not read them as float), a series is a list of numbers, a segment an object, times are UTC,
     unknown is null.
     """
-    window = table.window
+    out.write(f"{_members({**_answer(table), **_end(table.trust, table.notes)})}\n".encode())
+
+
+def write_digest(digest: Digest, out: BinaryIO) -> None:
+    """Write one JSON object, UTF-8: `{"report": "digest", "window", "at", "headline": [...], "sections": [...],
+    "trust", "notes", "command"}`; a section has `title`, `sentences`, `command`, and the beginning of its answer as
+    the report writes it: `report`, `window`, `columns`, `rows`, `total`."""
+    sections = [
+        {
+            "title": string(section.title),
+            "sentences": _lines(map(string, section.sentences)),
+            "command": string(section.command),
+            **{name: member for name, member in _answer(section.table).items() if name != "headline"},
+        }
+        for section in digest.sections
+    ]
+    members = {
+        "report": string("digest"),
+        "window": _days(digest.window),
+        "at": literal(digest.at),
+        "headline": _lines(map(string, digest.headline)),
+        "sections": _lines(map(_members, sections)),
+        **_end(digest.trust, digest.notes),
+        "command": string(digest.command),
+    }
+    out.write(f"{_members(members)}\n".encode())
+
+
+def _answer(table: Table) -> dict[str, str]:
     names = [column.name for column in table.columns]
     total = {name: table.total[name] for name in names if name in table.total} | dict(table.total)
-    members = {
+    return {
         "report": string(table.report),
-        "window": _object({"since": window.since, "until": window.until, "timezone": window.timezone}),
+        "window": _days(table.window),
         **({"headline": string(table.headline)} if table.headline else {}),
         "columns": _lines(_object({"name": column.name, "unit": column.unit}) for column in table.columns),
         "rows": _lines(_object(dict(zip(names, row, strict=True))) for row in table.rows),
         "total": _object(total),
         **{name: _lines(map(_object, rows)) for name, rows in table.details.items()},
-        "trust": _object(_trust(table.trust)),
-        "notes": _lines(map(string, table.notes)),
     }
+
+
+def _end(trust: Trust, notes: Iterable[str]) -> dict[str, str]:
+    return {"trust": _object(_trust(trust)), "notes": _lines(map(string, notes))}
+
+
+def _days(window: Window) -> str:
+    return _object({"since": window.since, "until": window.until, "timezone": window.timezone})
+
+
+def _members(members: Mapping[str, str]) -> str:
     body = ",\n".join(f"  {string(name)}: {member}" for name, member in members.items())
-    out.write(f"{{\n{body}\n}}\n".encode())
+    return f"{{\n{body}\n}}"
 
 
 def _trust(trust: Trust) -> dict[str, Cell]:

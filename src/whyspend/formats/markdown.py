@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import BinaryIO
 
 from whyspend.formats._cells import NUMBER_UNITS, display, for_people, total_row
-from whyspend.formats._frame import headline, remarks, title, trust_line
+from whyspend.formats._frame import headline, remarks, shown_digest, title, trust_line
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.model.digest import Digest
 from whyspend.spelling import visible
 
 # An underscore within a word and a dollar sign before a digit mean nothing in GitHub's Markdown.
@@ -33,6 +34,28 @@ def write(table: Table, out: BinaryIO) -> None:
     if notes := remarks(table):
         lines += ["", *(f"- {_line_of_prose(note)}" for note in notes)]
     out.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def write_digest(digest: Digest, out: BinaryIO) -> None:
+    """Write the title, the headline, each section with its command, the trust line and the notes; UTF-8."""
+    head, said, (trust, *notes) = shown_digest(digest)
+    lines = [f"**{_prose(head)}**", "", *(f"- {_line_of_prose(each)}" for each in said)]
+    for section in digest.sections:
+        lines += ["", f"### {_line_of_prose(visible(section.title))}", ""]
+        lines += [f"{_line_of_prose(visible(each))}  " for each in section.sentences]
+        lines += ["", *_table_lines(for_people(section.table))] if section.table.rows else []
+        lines += ["", _fenced(visible(section.command))]
+    lines += ["", _prose(trust), *([""] if notes else []), *(f"- {_line_of_prose(note)}" for note in notes)]
+    lines += ["", _fenced(visible(digest.command))]
+    out.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _fenced(command: str) -> str:
+    """A command line that can be copied; nothing in it ends the block."""
+    fence = "```"
+    while fence in command:
+        fence += "`"
+    return f"{fence}sh\n{command}\n{fence}"
 
 
 def _table_lines(table: Table) -> list[str]:

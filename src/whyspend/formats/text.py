@@ -5,10 +5,18 @@ from functools import partial
 from typing import BinaryIO
 
 from whyspend.formats import _grid
-from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, total_row
-from whyspend.formats._frame import headline, remarks, title, trust_line
+from whyspend.formats._cells import (
+    NUMBER_UNITS,
+    display,
+    for_people,
+    is_change,
+    speaks_for_itself,
+    total_row,
+)
+from whyspend.formats._frame import headline, remarks, shown_digest, title, trust_line
 from whyspend.formats._grid import Lane
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.model.digest import Digest
 from whyspend.spelling import visible
 
 _NARROWEST_SENTENCE = 30
@@ -47,6 +55,35 @@ def write(table: Table, out: BinaryIO, *, width: int | None = None, color: bool 
     out.write(("\n".join(lines) + "\n").encode("utf-8"))
 
 
+def write_digest(digest: Digest, out: BinaryIO, *, width: int | None = None, color: bool = False) -> None:
+    """Write the title, the headline, each section with its command, the trust line and the notes; UTF-8, LF."""
+    head, said, end = shown_digest(digest)
+    bold = _grid.BOLD if color else ""
+    lines = [_grid.painted(line, bold) for text in (head, *said) for line in _grid.folded(text, width)]
+    for section in digest.sections:
+        lines += ["", "", _grid.painted(visible(section.title), bold)]
+        lines += [line for text in section.sentences for line in _grid.folded(visible(text), width)]
+        lines += ["", *table_lines(section.table, width, color=color)] if section.table.rows else []
+        lines += ["", *_grid.wrapped(f"$ {visible(section.command)}", width)]
+    lines += [
+        "",
+        "",
+        *(line for text in (*end, f"$ {visible(digest.command)}") for line in _grid.wrapped(text, width)),
+    ]
+    out.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def table_lines(
+    table: Table, width: int | None, *, color: bool = False, names_missing: bool = True
+) -> list[str]:
+    """The rows with their total, and what a terminal of that width has no room for."""
+    table = for_people(table)
+    lanes = _lanes_within(table, width)
+    body = _grid.block(lanes, len(table.rows), color=color)
+    missing = _grid.left_out(lanes, [visible(column.name) for column in table.columns])
+    return body + (_grid.wrapped(missing, width) if missing and names_missing else [])
+
+
 def _lanes_within(table: Table, width: int | None) -> list[Lane]:
     lanes = _lanes(table, stacked=False, compact=False)
     if width is None:
@@ -63,7 +100,7 @@ def _lanes_within(table: Table, width: int | None) -> list[Lane]:
 def _lanes(table: Table, *, stacked: bool, compact: bool) -> list[Lane]:
     show = partial(display, compact=compact)
     total = total_row(table, show)
-    named = not _speaks_for_itself(table)
+    named = not speaks_for_itself(table)
     lanes: list[Lane] = []
     for index, column in enumerate(table.columns):
         values = [row[index] for row in table.rows]
@@ -94,13 +131,6 @@ def _lane(column: TableColumn, heading: list[str], cells: list[str], colors: lis
         right=column.unit in NUMBER_UNITS,
         rank=_rank(column),
     )
-
-
-def _speaks_for_itself(table: Table) -> bool:
-    """Whether the rows are numbered sentences with the change that each explains: headings would say it again."""
-    units = {column.unit for column in table.columns if not is_change(column)}
-    changes = {column.unit for column in table.columns if is_change(column)}
-    return "sentence" in units and units <= {"place", "sentence"} and changes <= {"usd"}
 
 
 def _rank(column: TableColumn) -> int:

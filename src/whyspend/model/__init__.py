@@ -403,7 +403,10 @@ class Alert:
 
 
 class Channel(Protocol):
-    """A file in alerts/: `send(alert, **options)` tells people. Options are its keyword-only parameters."""
+    """A file in alerts/: `send(alert, **options)` tells people. Options are its keyword-only parameters.
+
+    One that can show a page has `send_digest(digest, **options)`, too, with the same options (model.digest).
+    """
 
     def send(self, alert: Alert, **options: Any) -> None:
         """Return once the alert was accepted, or raise SourceError after a few tries."""

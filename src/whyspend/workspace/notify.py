@@ -29,7 +29,8 @@ LATE = timedelta(hours=48)
 
 LONGEST_LOOK_BACK = timedelta(days=7)
 
-_FAILURES = (SourceError, ConfigError, MissingExtraError)
+FAILURES = (SourceError, ConfigError, MissingExtraError)
+"""What one channel may raise without silencing the others."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ def send_samples(place: Workspace, names: Sequence[str]) -> Iterator[tuple[str, 
         try:
             channel = place.config.channel(name)
             registry.load("alerts", channel.type).send(sample(name, place.now), **channel.options)
-        except _FAILURES as error:
-            yield name, _failure(name, error)
+        except FAILURES as error:
+            yield name, failure_of(name, error)
         else:
             yield name, None
 
 
-def _failure(channel: str, error: WhyspendError) -> Failure:
+def failure_of(channel: str, error: WhyspendError) -> Failure:
+    """An error of a channel, and whether somebody must mend its set-up."""
     return Failure(channel, str(error), is_set_up_wrong=not isinstance(error, SourceError))
 
 
@@ -116,7 +118,7 @@ def _channels(place: Workspace) -> tuple[list[ChannelConfig], list[Failure]]:
         try:
             ready.append(place.config.channel(name))
         except ConfigError as error:
-            failed.append(_failure(name, error))
+            failed.append(failure_of(name, error))
     return ready, failed
 
 
@@ -203,8 +205,8 @@ def _send(
             channel = named[each.channel]
             try:
                 registry.load("alerts", channel.type).send(alert, **channel.options)
-            except _FAILURES as error:
-                failed.append(_failure(each.channel, error))
+            except FAILURES as error:
+                failed.append(failure_of(each.channel, error))
                 # One message may be refused for what it says; a service that is away is not tried for each.
                 if not isinstance(error, Refused):
                     down.add(each.channel)

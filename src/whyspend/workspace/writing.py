@@ -6,14 +6,17 @@ from typing import BinaryIO
 
 from whyspend import registry
 from whyspend.model import Table
+from whyspend.model.digest import Digest
 
 
-def render(answer: Table, form: str, out: BinaryIO, **offered: object) -> None:
-    """Write an answer in a format, which takes of what is offered what it names."""
+def render(answer: Table | Digest, form: str, out: BinaryIO, **offered: object) -> None:
+    """Write an answer or a digest in a format, which takes of what is offered what it names."""
     formatter = registry.load("formats", form)
-    offered["question"] = registry.question("reports", answer.report)
-    known = signature(formatter.write).parameters
-    formatter.write(answer, out, **{key: value for key, value in offered.items() if key in known})
+    write = formatter.write_digest if isinstance(answer, Digest) else formatter.write
+    if isinstance(answer, Table):
+        offered["question"] = registry.question("reports", answer.report)
+    known = signature(write).parameters
+    write(answer, out, **{key: value for key, value in offered.items() if key in known})
 
 
 def has_pictures(form: str) -> bool:

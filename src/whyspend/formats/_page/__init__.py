@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 
 from whyspend import charts
-from whyspend.formats._page.answer import answer, figure, grid, of_rows, said
+from whyspend.formats._page.answer import answer, command_line, figure, grid, of_rows, said
 from whyspend.formats._page.markup import Markup, joined, tag
 
 __all__ = [
     "Markup",
     "answer",
+    "command_line",
     "figure",
     "grid",
     "joined",

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from whyspend import charts
 from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, plain, total_row
-from whyspend.formats._frame import headline, remarks, trust_line
+from whyspend.formats._frame import headline, remarks, spent, trust_line
 from whyspend.formats._page.markup import Markup, joined, tag
 from whyspend.model import Cell, Chart, Table, TableColumn
-from whyspend.spelling import money, percent, visible
+from whyspend.spelling import visible
 
 SHORT = 30
 """Characters of a cell that is not broken into lines."""
@@ -31,8 +31,13 @@ def answer(table: Table, command: str = "") -> Markup:
         *_exactly(table),
         tag("p", trust_line(table.trust), class_="trust"),
         *_notes(table),
-        *((tag("p", "The same answer: ", tag("code", command), class_="command"),) if command else ()),
+        *((command_line("The same answer: ", command),) if command else ()),
     )
+
+
+def command_line(words: str, command: str) -> Markup:
+    """A command line that can be copied, after words that say of what it is."""
+    return tag("p", words, tag("code", command), class_="command")
 
 
 def said(table: Table) -> list[str]:
@@ -41,21 +46,8 @@ def said(table: Table) -> list[str]:
         return lines
     cost = table.total.get("cost_usd")
     if isinstance(cost, Decimal) and table.rows:
-        return [_spent(table, cost, table.total.get("change_usd"))]
+        return [spent(cost, table.total.get("change_usd"), table.window)]
     return remarks(table)[:1] or ["The rows are the answer."]
-
-
-def _spent(table: Table, cost: Decimal, change: Cell) -> str:
-    count = (table.window.until - table.window.since).days + 1
-    days = "this day" if count == 1 else f"these {count} days"
-    if not isinstance(change, Decimal):
-        return f"{money(cost)} in {days}."
-    before = cost - change
-    share = f" ({percent(change / before, signed=True)})" if before > 0 else ""
-    if not change:
-        return f"{money(cost)} in {days}, as much as in the {count} before."
-    more = "more" if change > 0 else "less"
-    return f"{money(cost)} in {days}, {money(abs(change))} {more} than in the {count} before{share}."
 
 
 def figure(chart: Chart) -> Markup:

@@ -4,7 +4,7 @@ from html import escape
 
 from whyspend.spelling import visible
 
-_VOID = frozenset({"br", "col", "input", "link", "meta"})
+_VOID = frozenset({"br", "col", "img", "input", "link", "meta"})
 
 
 class Markup(str):

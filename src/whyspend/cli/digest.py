@@ -1,0 +1,117 @@
+"""`whyspend digest`: the week on one page, printed and sent."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from whyspend import registry
+from whyspend.cli.budgets import code_of
+from whyspend.cli.common import destination, place_options, workspace, write
+from whyspend.errors import MissingExtraError, UsageError
+from whyspend.formats import visible
+from whyspend.model.digest import Digest
+from whyspend.workspace.questions import SHARED
+
+if TYPE_CHECKING:
+    from whyspend.workspace import Workspace
+
+
+def forms() -> list[str]:
+    """The formats that can put a digest on a page."""
+    return [
+        name for name in registry.names("formats") if hasattr(registry.load("formats", name), "write_digest")
+    ]
+
+
+@click.command("digest")
+@click.option("--since", default="", help="First day: 2026-11-01, 7d, 2w, 3m, yesterday. Default: 7d.")
+@click.option("--until", default="", help="Last day, inclusive. Default: yesterday, the last whole day.")
+@click.option("--timezone", default="", help=SHARED["timezone"])
+@click.option("--where", multiple=True, help=SHARED["where"])
+@click.option(
+    "--format", "form", default="text", show_default=True, type=click.Choice(forms()), help="How to write it."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write to this file, whole or not at all; - is stdout.",
+)
+@click.option("--notify", is_flag=True, help="Send it to the channels that get digests.")
+@click.option(
+    "--to",
+    multiple=True,
+    metavar="CHANNEL",
+    help="With --notify: only to this channel, whatever its `only` says. Repeatable.",
+)
+@click.option("--dry-run", is_flag=True, help="With --notify: say who would get it, and send nothing.")
+@place_options
+def command(
+    since: str,
+    until: str,
+    timezone: str,
+    where: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    notify: bool,
+    to: tuple[str, ...],
+    dry_run: bool,
+    config: Path | None,
+    ledger: str | None,
+) -> int:
+    """The week on one page: what was spent, why it changed, budgets, month end, what is odd, what has no owner.
+
+    The days end yesterday unless --until says otherwise. Exits with 3 if a channel does not take it, and with 2 if
+    one is set up wrong.
+    """
+    from whyspend.workspace.digest import digest, whole_days
+    from whyspend.workspace.writing import has_pictures
+
+    if (to or dry_run) and not notify:
+        raise UsageError(f"{'--to' if to else '--dry-run'} goes with --notify.")
+    place = workspace(config, ledger)
+    target = destination(form, output, append=False)
+    wants = notify or has_pictures(form)
+    asked = whole_days(place, since, until, timezone)
+    made = digest(place, asked, where=where, pictures=wants, words=_words(config, ledger))
+    try:
+        write(made, form, target, False, place.engine)
+        sys.stdout.flush()
+    finally:  # a full disk, or a reader that went away, is no reason to tell nobody
+        code = _told(place, made, to, dry_run) if notify else 0
+    return code
+
+
+def _words(config: Path | None, ledger: str | None) -> list[str]:
+    """What the commands on the page must have so that they ask the same ledger."""
+    config_words = ["--config", f"{config}"] if config else []
+    return config_words + (["--ledger", ledger] if ledger else [])
+
+
+def _told(place: "Workspace", made: Digest, to: tuple[str, ...], dry_run: bool) -> int:
+    """Send it, narrated on stderr; returns the exit code."""
+    from whyspend.workspace.sending import drawn, receivers, send
+
+    names = receivers(place, to)
+    if not names:
+        _say("No channel gets digests, so nobody is told. Add one to whyspend.toml: [alerts.team].")
+        return 0
+    if dry_run:
+        for name in names:
+            _say(f"Would send to {name}: {' '.join(made.headline)}")
+        return 0
+    try:
+        made = drawn(made)
+    except MissingExtraError as error:
+        _say(f"It is sent without pictures. {error}")
+    worst = 0
+    for name, failure in send(place, made, names):
+        _say(f"whyspend: channel {name}: {failure.why}" if failure else f"Sent to {name}.")
+        worst = max(worst, code_of(failure) if failure else 0)
+    return worst
+
+
+def _say(line: str) -> None:
+    click.echo(visible(line), err=True)

@@ -1,0 +1,164 @@
+"""`whyspend digest` as a shell meets it: what is sent where, exit codes, files."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.alerts.servers import receiver
+from tests.alerts.slack_api import CHANNEL, TOKEN, slack
+from tests.alerts.smtp import Mailbox, served
+from tests.cli.conftest import Run
+from tests.reports.spending import PRICED, place, publish, spend
+
+from whyspend.charts import png
+from whyspend.engines.duckdb import connect
+
+HOOK = '[alerts.{name}]\ntype = "webhook"\nurl = "{url}"\n{more}\n'
+PAGER = '[alerts.oncall]\ntype = "pagerduty"\nrouting_key = "env:PAGER_KEY"\n{more}\n'
+
+
+@pytest.fixture
+def spent(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger with $3 of each of the last ten days."""
+    monkeypatch.setenv("PAGER_KEY", "0123456789")
+    now = datetime.now(UTC)
+    engine = connect(threads=1)
+    days = [now - timedelta(days=ago) for ago in range(1, 11)]
+    publish(place(home, engine, "", now.isoformat()), [spend(f"{day:%Y-%m-%d} 09:00", "3") for day in days])
+    engine.close()
+    return home
+
+
+def configured(home: Path, text: str) -> None:
+    (home / "whyspend.toml").write_text(PRICED + text, encoding="utf-8")
+
+
+def test_it_goes_to_every_channel_that_can_and_whose_only_lets_it(whyspend: Run, spent: Path) -> None:
+    with receiver() as all_, receiver() as named, receiver() as other:
+        configured(
+            spent,
+            HOOK.format(name="all", url=all_.base, more="")
+            + HOOK.format(name="named", url=named.base, more='only = ["digest"]')
+            + HOOK.format(name="other", url=other.base, more='only = ["spike"]')
+            + PAGER.format(more=""),
+        )
+        result = whyspend("digest", "--notify")
+    assert (result.code, len(all_.received), len(named.received), len(other.received)) == (0, 1, 1, 0)
+    assert "Sent to all." in result.err and "Sent to named." in result.err
+    assert result.text.splitlines()[1] == "$21.00 in these 7 days."
+    assert all_.received[0].json["digest"]["headline"][0] == "$21.00 in these 7 days."
+
+
+def test_a_channel_that_only_gets_digests_gets_no_alerts(whyspend: Run, spent: Path) -> None:
+    budget = '[[budgets]]\nname = "all"\nperiod = "rolling 9d"\nlimit_usd = 2\n'
+    with receiver() as server:
+        configured(spent, budget + HOOK.format(name="lead", url=server.base, more='only = ["digest"]'))
+        whyspend("budgets", "--notify")
+        assert server.received == []
+
+
+def test_to_names_a_channel_whatever_it_usually_gets(whyspend: Run, spent: Path) -> None:
+    with receiver() as one, receiver() as other:
+        configured(
+            spent,
+            HOOK.format(name="one", url=one.base, more='only = ["spike"]')
+            + HOOK.format(name="other", url=other.base, more=""),
+        )
+        assert whyspend("digest", "--notify", "--to", "one").code == 0
+        assert (len(one.received), len(other.received)) == (1, 0)
+        assert (
+            "no channel named 'on'. Did you mean 'one'?" in whyspend("digest", "--notify", "--to", "on").err
+        )
+
+
+def test_a_channel_that_cannot_says_so_in_one_line(whyspend: Run, spent: Path) -> None:
+    said = "The channel oncall takes no digest: its type pagerduty cannot show one."
+    for more, arguments in (("", ("--to", "oncall")), ('only = ["digest"]', ())):
+        configured(spent, PAGER.format(more=more))
+        result = whyspend("digest", "--notify", *arguments)
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert said in result.err
+    configured(spent, PAGER.format(more=""))
+    result = whyspend("digest", "--notify")
+    assert (result.code, result.err) == (
+        0,
+        "No channel gets digests, so nobody is told. Add one to whyspend.toml: [alerts.team].\n",
+    )
+
+
+def test_a_dry_run_sends_nothing_and_says_what_it_would(whyspend: Run, spent: Path) -> None:
+    with receiver() as server:
+        configured(spent, HOOK.format(name="team", url=server.base, more=""))
+        result = whyspend("digest", "--notify", "--dry-run")
+        assert (result.code, server.received) == (0, [])
+    assert "Would send to team: $21.00 in these 7 days." in result.err
+
+
+def test_a_channel_that_is_away_exits_with_3_and_the_others_are_told(
+    whyspend: Run, spent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver((404, {}, b"gone")) as gone, receiver() as here:
+        configured(
+            spent,
+            HOOK.format(name="gone", url=gone.base, more="")
+            + HOOK.format(name="here", url=here.base, more="")
+            + '[alerts.wrong]\ntype = "slack"\ntoken = "x"\n',
+        )
+        result = whyspend("digest", "--notify")
+        assert (result.code, len(here.received)) == (3, 1)
+        assert "channel gone: The webhook did not take the message" in result.err
+        assert "channel wrong: The Slack channel needs url" in result.err
+        configured(spent, '[alerts.wrong]\ntype = "slack"\ntoken = "x"\n')
+        assert whyspend("digest", "--notify").code == 2
+
+
+def test_slack_and_mail_get_the_picture(whyspend: Run, spent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
+    box = Mailbox()
+    with slack() as app, served(box) as port:
+        configured(
+            spent,
+            f'[alerts.app]\ntype = "slack"\ntoken = "env:SLACK_BOT_TOKEN"\nchannel = "{CHANNEL}"\n'
+            f'endpoint = "{app.endpoint}"\n[alerts.mail]\ntype = "email"\nhost = "127.0.0.1"\nport = {port}\n'
+            'security = "plain"\nsender = "costs@example.com"\nto = "leads@example.com"\n',
+        )
+        result = whyspend("digest", "--notify", "--format", "json", "-o", "digest.json")
+    assert (result.code, result.out) == (0, b"")
+    ((_, picture),) = app.messages[0]["files"]
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n") and len(picture) > 5_000
+    ((_, mail),) = box.mails
+    pictures = [
+        part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "image/png"
+    ]
+    assert picture in pictures
+    assert json.loads((spent / "digest.json").read_text())["sections"][0]["total"]["cost_usd"] == 21
+
+
+def test_without_what_draws_pictures_it_is_sent_without_them(
+    whyspend: Run, spent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "resvg_py", None)
+    assert png  # what would draw
+    with receiver() as server:
+        configured(spent, f'[alerts.team]\ntype = "slack"\nurl = "{server.base}"\n')
+        result = whyspend("digest", "--notify")
+    assert (result.code, len(server.received)) == (0, 1)
+    assert "It is sent without pictures. Pictures as PNG need resvg. Install it" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--to", "team"), "--to goes with --notify."),
+        (("--dry-run",), "--dry-run goes with --notify."),
+        (("--format", "csv"), "'csv' is not one of 'html', 'json', 'markdown', 'text'"),
+        (("--since", "2026-11-09", "--until", "2026-11-08"), "--since 2026-11-09 is after --until"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    whyspend: Run, spent: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    result = whyspend("digest", *arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, b"", 1)
+    assert said in result.err
