@@ -1,6 +1,8 @@
 """How numbers and names are spelled for people, the same in a cell, on an axis and in a sentence."""
 
-from decimal import ROUND_HALF_UP, Context, Decimal
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 _EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 _TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
@@ -74,6 +76,23 @@ def percent(share: Decimal, *, signed: bool = False) -> str:
 def rounded(number: Decimal, decimals: int) -> Decimal:
     """A number with so many decimals, halves away from zero."""
     return number.quantize(Decimal(1).scaleb(-decimals), context=_EXACT)
+
+
+def rounded_together(amounts: Sequence[Any]) -> list[Any]:
+    """Amounts in whole cents, or finer where a cent is too coarse, whose sum is their rounded sum.
+
+    $0.334, $0.333 and $0.333 read $0.34, $0.33 and $0.33 (largest remainder). What is no Decimal stays as it is.
+    """
+    known = {at: value for at, value in enumerate(amounts) if isinstance(value, Decimal)}
+    largest = max(map(abs, known.values()), default=Decimal(0))
+    decimals = max(2, 1 - _TWO_DIGITS.create_decimal(largest).adjusted()) if largest else 2
+    step = Decimal(1).scaleb(-decimals)
+    floors = {at: value.quantize(step, ROUND_FLOOR, _EXACT) for at, value in known.items()}
+    whole = rounded(sum(known.values(), Decimal(0)), decimals)
+    missing = int((whole - sum(floors.values(), Decimal(0))) / step)
+    for at in sorted(known, key=lambda at: (floors[at] - known[at], at))[:missing]:
+        floors[at] += step
+    return [floors.get(at, value) for at, value in enumerate(amounts)]
 
 
 def count(size: Decimal) -> str:

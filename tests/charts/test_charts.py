@@ -111,6 +111,16 @@ def test_a_waterfall_leads_from_its_first_amount_to_its_last() -> None:
     assert ends[2][0] == pytest.approx(ends[3][1], abs=0.2)
 
 
+def test_the_steps_of_a_waterfall_read_as_cents_that_add_up_like_the_table_below_it() -> None:
+    third = Decimal(1) / 3
+    steps = tuple((f"step {number}", third) for number in range(3))
+    chart = Chart(
+        "waterfall", "t", (NAME, *usd("usd")), (("then", Decimal(1)), *steps, ("now", 1 + 3 * third))
+    )
+    words = [element.text for element in ET.fromstring(charts.svg(chart)).iter(f"{SVG}text")]
+    assert [word for word in words if word and word.startswith("+$")] == ["+$0.34", "+$0.33", "+$0.33"]
+
+
 def test_a_name_has_one_colour_in_every_picture_and_greys_are_fixed() -> None:
     numbers = {"rag": 3}
     assert class_of("rag", numbers) == "n3"

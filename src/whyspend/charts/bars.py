@@ -19,7 +19,7 @@ from whyspend.charts.frame import (
 from whyspend.charts.palette import class_of
 from whyspend.charts.scales import Scale, counts, dollars, edge, rounded_out, spelled
 from whyspend.model import Cell, Chart
-from whyspend.spelling import money
+from whyspend.spelling import money, rounded_together
 
 _PLOT = 230.0
 _ROW = 30.0
@@ -163,7 +163,8 @@ def waterfall(chart: Chart, width: float) -> Drawn:
     ends = [_float(first[1])]
     for row in steps:
         ends.append(ends[-1] + _float(row[1]))
-    words = [_said(first[1]), *(_said(row[1], signed=True) for row in steps), _said(last[1])]
+    changes = rounded_together([row[1] for row in steps])  # as the table below it reads
+    words = [_said(first[1]), *(_said(change, signed=True) for change in changes), _said(last[1])]
     right = max(map(ink.wide, words)) + 10
     low, high = min([*ends, _float(last[1]), 0.0]), max([*ends, _float(last[1]), 0.0])
     if steps and low == 0 and high - min(ends) < SMALL * high:

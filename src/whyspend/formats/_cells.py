@@ -4,18 +4,26 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Table, TableColumn
-from whyspend.spelling import count, exact, money, percent, rounded, short_count, sign, storable, visible
+from whyspend.spelling import (
+    count,
+    exact,
+    money,
+    percent,
+    rounded_together,
+    short_count,
+    sign,
+    storable,
+    visible,
+)
 
 NUMBER_UNITS = frozenset({"calls", "requests", "tokens", "usd", "share", "ms", "number", "place"})
 """Shown at the right of their column, and never cut."""
 
-_EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
-_TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 _BLOCKS = "▁▂▃▄▅▆▇█"
 # What joins the parts of a segment.
@@ -92,7 +100,7 @@ def for_people(table: Table) -> Table:
     columns = table.columns
     timed = {index for index, column in enumerate(columns) if column.unit == "time"}
     added = {
-        index: _rounded_together(table, index)
+        index: rounded_together([row[index] for row in table.rows])
         for index, column in enumerate(columns)
         if column.adds_up and table.rows
     }
@@ -110,24 +118,6 @@ def for_people(table: Table) -> Table:
         columns=tuple(columns[index] for index in kept),
         rows=tuple(tuple(shown(number, index) for index in kept) for number in range(len(table.rows))),
     )
-
-
-def _rounded_together(table: Table, index: int) -> list[Cell]:
-    """A column in whole cents, or finer where a cent is too coarse, whose sum is the rounded total.
-
-    $0.334, $0.333 and $0.333 read $0.34, $0.33 and $0.33 (largest remainder). Unknown stays unknown.
-    """
-    cells = [row[index] for row in table.rows]
-    amounts = {at: value for at, value in enumerate(cells) if isinstance(value, Decimal)}
-    largest = max(map(abs, amounts.values()), default=Decimal(0))
-    decimals = max(2, 1 - _TWO_DIGITS.create_decimal(largest).adjusted()) if largest else 2
-    step = Decimal(1).scaleb(-decimals)
-    floors = {at: value.quantize(step, ROUND_FLOOR, _EXACT) for at, value in amounts.items()}
-    whole = rounded(sum(amounts.values(), Decimal(0)), decimals)
-    missing = int((whole - sum(floors.values(), Decimal(0))) / step)
-    for at in sorted(amounts, key=lambda at: (floors[at] - amounts[at], at))[:missing]:
-        floors[at] += step
-    return [floors.get(at, value) for at, value in enumerate(cells)]
 
 
 def _in_zone(value: Cell, zone: tzinfo) -> Cell:
