@@ -12,7 +12,7 @@ class Bar:
 
     name: str
     limit: float
-    unit: Literal["x", "of 1", "MB", "bytes"]
+    unit: Literal["x", "of 1", "MB", "bytes", "s", "a second"]
     at_least: bool = False
     """Whether more is better."""
 
@@ -47,7 +47,10 @@ BARS: tuple[Bar, ...] = (
     Bar("ledger: bytes on disk per call", 80, "bytes"),
     Bar("quote: lines a CPU second of `--stdin`, against genai-prices' calc_price", 1.5, "x", at_least=True),
     Bar("collector: CPU of a run, from the request to the ledger, against parsing and syncing it", 30, "x"),
-    Bar("collector: peak memory", 800, "MB"),
+    Bar("collector: runs accepted and durable, on one core", 5_000, "a second", at_least=True),
+    Bar("collector: seconds from the acknowledgement to the ledger, at the most", 2, "s"),
+    Bar("collector: memory in the second half of a steady run, against the first", 1.1, "x"),
+    Bar("collector: peak memory", 400, "MB"),
     Bar("help: CPU of `whyspend --help`, against `python -c pass`", 6, "x"),
 )
 

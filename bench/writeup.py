@@ -32,7 +32,7 @@ def amount(figure: Measured) -> str:
     unit = bar.unit if bar else "x"
     if unit == "of 1":
         return f"{figure.value:.1%}"
-    digits = 0 if unit == "MB" else 1 if unit == "bytes" else 2
+    digits = 0 if unit in ("MB", "a second") else 1 if unit == "bytes" else 2
     return f"{figure.value:,.{digits}f} {unit}"
 
 

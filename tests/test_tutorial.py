@@ -26,6 +26,7 @@ from tests.collector.running import environment
 pytestmark = pytest.mark.slow  # starts servers and clients
 
 ROOT = Path(__file__).parent.parent
+OLDEST = ROOT / ".venv-oldest" / "bin" / "python"
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^(<!-- stays -->\n)?```(bash|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -111,6 +112,19 @@ class Reader:
         printed: str = json.loads(line)
         return printed
 
+    def python_of(self, executable: Path, code: str) -> str:
+        """Run code with other clients, as one script."""
+        done = subprocess.run(
+            [executable, "-c", code],
+            cwd=self.folder,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def leave(self) -> None:
         """End what was started."""
         if self.session is not None:
@@ -154,6 +168,7 @@ def plain(text: str) -> str:
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     printed = ""
+    scripts: list[tuple[str, str]] = []
 
     def followed(block: re.Match[str]) -> str:
         nonlocal printed
@@ -162,12 +177,18 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
             return f"```text\n{plain(printed)}```"
         if stays:
             reader.start(code)
+        elif language == "python":
+            printed = reader.python(code)
+            scripts.append((code, printed))
         elif not code.startswith("pip install"):
-            printed = reader.python(code) if language == "python" else reader.bash(code)
+            printed = reader.bash(code)
         return block[0]
 
     with reading(tmp_path) as reader:
         made = BLOCK.sub(followed, page)
+        codes, results = zip(*scripts, strict=True)
+        if OLDEST.exists():  # tests/collector/test_real_sdk.py says where it does not
+            assert reader.python_of(OLDEST, "".join(codes)) == "".join(results)
     if os.environ.get("WHYSPEND_UPDATE_GOLDEN"):
         PAGE.write_text(made, encoding="utf-8", newline="\n")
     assert made == page

@@ -168,6 +168,14 @@ def test_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.is_full
 
 
+def test_too_much_that_waits_to_be_published_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = holding((NOON, [start("a"), start("b")]))
+    monkeypatch.setattr(traces, "FRESH_BYTES", found.fresh - 1)
+    assert found.is_full
+    taken(found)
+    assert (found.fresh, found.is_full) == (0, False)
+
+
 def test_projects_survive_and_the_oldest_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traces, "MOST_PROJECTS", 2)
     found = Traces(HOUR)

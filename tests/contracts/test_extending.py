@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.shell import ROOT, Result, environment, piped
+from tests.dashboard.served import serving
 
 PAGE = ROOT / "docs" / "extending.md"
 EXAMPLES = dict(
@@ -103,3 +104,22 @@ def test_the_options_of_a_new_source_are_checked(
     result = piped(args, tmp_path, environment(PYTHONPATH=str(installed)))
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert re.search(said, result.err)
+
+
+def test_a_new_report_and_format_are_on_the_dashboard(installed: Path, tmp_path: Path) -> None:
+    env = environment(PYTHONPATH=str(installed))
+    (tmp_path / "gateway.jsonl").write_text(LOG)
+    (tmp_path / "whyspend.toml").write_text('[sources.gateway]\ntype = "gateway"\nfile = "gateway.jsonl"\n')
+    assert piped(["pull", "gateway", *DAYS], tmp_path, env).code == 0
+    query = "since=2026-11-20&until=2026-11-20&at-least=1"
+    with serving(tmp_path, PYTHONPATH=str(installed)) as served:
+        page = served.page(f"/reports/sizes?{query}")
+        assert "How large is a call of each model?" in page.text
+        assert {"at-least", "since", "where"} <= set(page.fields)
+        assert {"1000", "100"} <= set(page.numbers)
+        assert "whyspend sizes --since 2026-11-20 --until 2026-11-20" in page.commands
+        for form in ("json", "tsv"):
+            written = piped(["sizes", *DAYS, "--format", form], tmp_path, env).out
+            assert served.get(f"/api/reports/sizes?{query}&format={form}").content == written
+        described = served.get("/openapi.json").json()["paths"]["/api/reports/sizes"]["get"]
+        assert "at-least" in [each["name"] for each in described["parameters"]]

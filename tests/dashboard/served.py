@@ -18,10 +18,35 @@ from typing import Any
 
 import httpx2
 from tests.collector.running import environment
+from tests.demo.conftest import whyspend_in
 
 from whyspend.cli import run
 
 WEEK = "since=2026-11-15&until=2026-11-21"
+
+SETTINGS = """\
+# Who owns what. This comment stays.
+ledger = ".whyspend-demo"
+dimensions = ["feature", "env", "user_tier", "customer_id"]
+
+[[budgets]]
+name = "agent-copilot"
+where = { feature = "agent-copilot" }
+limit_usd = 500
+
+[[budgets]]
+name = "any customer"
+each = "customer_id"
+limit_usd = 40
+"""
+
+
+def demo_in(folder: Path) -> Path:
+    """The folder, with the demo's ledger and a configuration."""
+    made = whyspend_in(folder, "demo")
+    assert made.code == 0, made.stderr
+    (folder / "whyspend.toml").write_text(SETTINGS)
+    return folder
 
 
 @dataclass

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.dashboard.conftest import SETTINGS
-from tests.dashboard.served import WEEK, Page, Served, serving
+from tests.dashboard.served import SETTINGS, WEEK, Page, Served, serving
 
 RULE = "when project=nightly set feature=nightly-jobs  # what nobody tagged"
 

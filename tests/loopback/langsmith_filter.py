@@ -1,112 +1,137 @@
-"""LangSmith's filter language, the documented part of it that whyspend uses, evaluated for real."""
+"""LangSmith's filter language, evaluated in plain Python: by the loopback LangSmith, and against the SQL of our own.
 
+The text is read by the collector's parser; what it means is said here once more, run by run.
+"""
+
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from whyspend.collector.reading.filters import FilterError, Function, Items, Literal, Name, Term, parse
+
 Row = Mapping[str, Any]
-Expression = Any  # a number, a text, a Name, a list of them, or (function, arguments)
+Test = Callable[[Row], bool]
 
-_TOKEN = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(-?\d+(?:\.\d+)?)|([A-Za-z_]\w*)|([(),\[\]]))""")
+BadFilterError = FilterError
+"""Text that is no filter: the server answers 400."""
 
-
-class BadFilterError(ValueError):
-    """Text that is no filter: the server answers 400."""
-
-
-class Name(str):
-    """A bare word: a field of a run."""
-
-
-def compile_filter(text: str) -> Callable[[Row], bool]:
-    """A predicate over runs as the server keeps them (`metadata` a dict, `start_time` ISO text with a Z)."""
-    tokens = _tokens(text)
-    expression, rest = _parse(tokens)
-    if rest:
-        raise BadFilterError(f"text after the end of the filter: {rest}")
-    return lambda row: _holds(expression, row)
+_TIMES = ("start_time", "end_time")
+_UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "gt": lambda a, b: a > b,
+    "gte": lambda a, b: a >= b,
+    "lt": lambda a, b: a < b,
+    "lte": lambda a, b: a <= b,
+}
 
 
-def _tokens(text: str) -> list[Any]:
-    found: list[Any] = []
-    at = 0
-    while text[at:].strip():
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise BadFilterError(f"cannot read the filter at {text[at : at + 20]!r}")
-        double, single, number, word, mark = match.groups()
-        if mark:
-            found.append(("mark", mark))
-        elif word:
-            found.append(Name(word))
-        elif number:
-            found.append(float(number))
-        else:
-            found.append(double if double is not None else single)
-        at = match.end()
-    return found
+def compile_filter(text: str) -> Test:
+    """A predicate over runs as the server keeps them (`metadata` a dict, times ISO text, costs Decimals)."""
+    tree = parse(text)
+    return lambda row: holds(tree, row)
 
 
-def _parse(tokens: list[Any]) -> tuple[Expression, list[Any]]:
-    if not tokens:
-        raise BadFilterError("the filter ends too early")
-    head, rest = tokens[0], tokens[1:]
-    if head == ("mark", "["):
-        return _parse_list(rest, "]")
-    if isinstance(head, Name) and rest and rest[0] == ("mark", "("):
-        arguments, rest = _parse_list(rest[1:], ")")
-        return (str(head), arguments), rest
-    if isinstance(head, tuple):
-        raise BadFilterError(f"unexpected {head[1]}")
-    return head, rest
-
-
-def _parse_list(tokens: list[Any], end: str) -> tuple[list[Expression], list[Any]]:
-    items: list[Expression] = []
-    while True:
-        if tokens and tokens[0] == ("mark", end):
-            return items, tokens[1:]
-        item, tokens = _parse(tokens)
-        items.append(item)
-        if tokens and tokens[0] == ("mark", ","):
-            tokens = tokens[1:]
-        elif not tokens or tokens[0] != ("mark", end):
-            raise BadFilterError("a list does not end")
-
-
-def _holds(expression: Expression, row: Row) -> bool:
-    if not isinstance(expression, tuple):
+def holds(term: Term, row: Row) -> bool:
+    """Whether a filter holds for a run."""
+    if not isinstance(term, Function):
         raise BadFilterError('a filter is a function such as eq(run_type, "llm")')
-    function, arguments = expression
-    if function == "and":
-        return all(_holds(each, row) for each in arguments)
-    if function == "or":
-        return any(_holds(each, row) for each in arguments)
-    field, value = arguments
-    return _compare(function, _values(field, row), value)
+    if term.name == "and":
+        return _all_hold([each for each in term.arguments if isinstance(each, Function)], row)
+    if term.name == "or":
+        return any(holds(each, row) for each in term.arguments)
+    if term.name == "not":
+        return not holds(term.arguments[0], row)
+    return _leaf(term, row)
 
 
-def _values(field: Name, row: Row) -> list[Any]:
+def _all_hold(terms: Sequence[Function], row: Row) -> bool:
+    values = [each for each in terms if _field(each) == "metadata_value"]
+    keys = [each for each in terms if values and _field(each) == "metadata_key" and each.name in ("eq", "in")]
+    rest = [each for each in terms if each not in values and each not in keys]
+    pairs = [(keys[0], values)] if len(keys) == 1 else [(k, [v]) for k, v in zip(keys, values, strict=True)]
+    return all(_has_pair(key, tests, row) for key, tests in pairs if tests) and all(
+        holds(each, row) for each in rest
+    )
+
+
+def _has_pair(key: Function, values: Sequence[Function], row: Row) -> bool:
+    metadata = row["metadata"]
+    asked = [text for text in _texts(key.arguments[1]) if text in metadata]
+    return any(all(_compare(test, _scalar(metadata[each])) for test in values) for each in asked)
+
+
+def _leaf(term: Function, row: Row) -> bool:
+    field = _field(term)
     if field == "metadata_key":
-        return list(row["metadata"])
-    if field in ("run_type", "name", "status", "start_time", "trace_id", "id", "is_root"):
-        return [row[field]]
-    raise BadFilterError(f"unknown field {field}")
+        found = any(text in row["metadata"] for text in _texts(term.arguments[1]))
+        return found != (term.name in ("neq", "nin"))
+    if field == "metadata":
+        pairs = json.loads(str(_value(term.arguments[1])))
+        return all(_scalar(row["metadata"].get(key)) == _scalar(value) for key, value in pairs.items())
+    if field not in row:
+        raise BadFilterError(f"unknown field {field}")
+    if term.name == "has":
+        return _value(term.arguments[1]) in row[field]
+    return _compare(term, row[field], field)
 
 
-def _compare(function: str, values: list[Any], wanted: Any) -> bool:
-    if function == "eq":
-        return wanted in values
-    if function == "neq":
-        return wanted not in values
-    if function == "in":
-        return any(value in wanted for value in values)
-    compare: dict[str, Callable[[Any, Any], bool]] = {
-        "gt": lambda a, b: a > b,
-        "gte": lambda a, b: a >= b,
-        "lt": lambda a, b: a < b,
-        "lte": lambda a, b: a <= b,
-    }
-    if function not in compare:
+def _compare(term: Function, found: Any, field: str = "") -> bool:
+    function, argument = term.name, term.arguments[1]
+    if function == "like":
+        pattern = "".join({"%": ".*", "_": "."}.get(each, re.escape(each)) for each in str(_value(argument)))
+        return found is not None and re.fullmatch(pattern, found, re.DOTALL) is not None
+    items = argument.items if isinstance(argument, Items) else (argument,)
+    wanted = [_meant(_value(each), field, found) for each in items]
+    have = _read(found, field)
+    if function in ("eq", "neq", "in", "nin"):
+        return (have in wanted) != (function in ("neq", "nin"))
+    if function not in _ORDER:
         raise BadFilterError(f"unknown function {function}")
-    return any(compare[function](value, wanted) for value in values)
+    return have is not None and _ORDER[function](have, wanted[0])
+
+
+def _read(found: Any, field: str) -> Any:
+    if field in _TIMES and found is not None:
+        moment = datetime.fromisoformat(found)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return found.lower() if field in ("run_type", "status") else found
+
+
+def _meant(value: Any, field: str, found: Any) -> Any:
+    """A value of a filter in the shape of what it is compared with."""
+    if value is None:
+        return None
+    if field == "latency" and isinstance(value, str):
+        amount = value.rstrip("smh")
+        return Decimal(amount) * _UNITS[value[len(amount) :]]
+    if field in (*_TIMES, "run_type", "status"):
+        return _read(value, field)
+    return _scalar(value) if isinstance(found, str) else value
+
+
+def _scalar(value: Any) -> str | None:
+    """A value of metadata, as text; of an object None."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return repr(float(value))
+    return None if value is None or isinstance(value, (dict, list)) else str(value)
+
+
+def _texts(term: Term) -> list[str]:
+    items = term.items if isinstance(term, Items) else (term,)
+    return [str(_scalar(_value(each))) for each in items]
+
+
+def _value(term: Term) -> Any:
+    if not isinstance(term, Literal):
+        raise BadFilterError("a value should stand here")
+    return term.value
+
+
+def _field(term: Function) -> str:
+    first = term.arguments[0] if term.arguments else None
+    return first.name if isinstance(first, Name) else ""

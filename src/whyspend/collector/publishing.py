@@ -28,7 +28,7 @@ SEGMENT = 20_000
 MEMORY = "100MB"
 """For the engine that publishes: some files of that size, and the hashes of the ids of some million calls."""
 
-EVENTS_AT_ONCE = 50_000
+EVENTS_AT_ONCE = 20_000
 """Events and spans, and those of their traces, that one publication is made of, about."""
 
 TURN_BYTES = 64 << 20

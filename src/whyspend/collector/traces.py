@@ -25,6 +25,9 @@ may never be sent here."""
 HELD_BYTES = 256 << 20
 """What all traces may take; beyond it senders are told to come back later."""
 
+FRESH_BYTES = 128 << 20
+"""What of that may wait to be published, so that publishing does not fall behind for long."""
+
 MOST_PROJECTS = 10_000
 """Projects that were made by id, and whose names are known; the oldest are let go first."""
 
@@ -37,11 +40,11 @@ CALL_BYTES, SPAN_BYTES = 2_500, 1_000
 ITEM_BYTES = 100
 """What each of those takes, beside its text."""
 
-RUN_BYTES = 400
+RUN_BYTES = 700
 """What a run takes beside its packed form: its id and where it belongs."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Trace:
     """One trace."""
 
@@ -81,6 +84,8 @@ class Traces:
     """Those of the spans that are heard of."""
     size: int = 0
     """Bytes that they take in memory, about."""
+    fresh: int = 0
+    """Those of them that are not at rest."""
     open: int = 0
     """Runs at rest that have not ended, and are waited for."""
     _projects: dict[str, str] = field(default_factory=dict)
@@ -100,7 +105,7 @@ class Traces:
     @property
     def is_full(self) -> bool:
         """Whether no more should be taken in for now."""
-        return self.size > HELD_BYTES
+        return self.size > HELD_BYTES or self.fresh > FRESH_BYTES
 
     @property
     def changed(self) -> int:
@@ -144,6 +149,7 @@ class Traces:
         trace.fresh.extend(said)
         trace.fresh_size += size
         self.size += size
+        self.fresh += size
 
     def _know(self, projects: dict[str, str]) -> None:
         self._projects |= projects
@@ -253,6 +259,7 @@ class Traces:
         """What was said about a trace since it was at rest; it is no more held there."""
         fresh, trace.fresh = trace.fresh, []
         self.size -= trace.fresh_size
+        self.fresh -= trace.fresh_size
         trace.fresh_size = 0
         return fresh
 

@@ -3,10 +3,8 @@
 Paths are the same with and without `/api/v1` before them: SDKs append theirs to whatever LANGSMITH_ENDPOINT says.
 """
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
@@ -15,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from whyspend.collector.collecting import Collector
 from whyspend.collector.intake import Intake, durable, encoding, in_one, read_past
-from whyspend.serving import BODY_REFUSALS, JSON, Endpoint, Parameter, RefusedError, Reply, Schema
+from whyspend.collector.reading import described
+from whyspend.serving import BODY_REFUSALS, JSON, Endpoint, RefusedError, Reply, Schema
 from whyspend.serving.bodies import BODY_BYTES, unpacked
 from whyspend.wire.ingest import Event, Parts, event_of_run, events_of, events_of_batch
 
@@ -29,9 +28,10 @@ INFO = {
         "scale_up_nthreads_limit": 16,
         "scale_down_nempty_trigger": 4,
     },
-    "instance_flags": {"zstd_compression_enabled": True},
+    "instance_flags": {"zstd_compression_enabled": True, "ch_query_enabled": True, "sdb_query_enabled": True},
 }
-"""What `GET /info` says, as a LangSmith of that version does: SDKs then send batches of 100 runs, in zstd."""
+"""What `GET /info` says, as a LangSmith of that version does: SDKs then send batches of 100 runs, in zstd, and may ask
+in both versions of the API."""
 
 PREFIXES = ("", "/api/v1")
 
@@ -80,9 +80,7 @@ class Writing:
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
         facts = {200: Reply("The facts.", {JSON: {"type": "object"}})}
-        found = {200: Reply("At most one.", {JSON: {"type": "array", "items": {"type": "object"}}})}
         made = {200: Reply("The project.", {JSON: {"type": "object"}})}
-        name = Parameter("name", "The project's name.")
         return [
             Endpoint("GET", "/info", self.info, PREFIXES, replies=facts),
             _taking("POST", "/runs/multipart", self.multipart, {"multipart/form-data": _ANYTHING}),
@@ -90,7 +88,6 @@ class Writing:
             _taking("POST", "/runs", self.run, {JSON: _RUN}),
             _taking("PATCH", "/runs/{run_id}", self.patch, {JSON: _CHANGE}),
             _taking("POST", "/feedback", self.feedback, {JSON: _ANYTHING}),
-            Endpoint("GET", "/sessions", self.projects, PREFIXES, replies=found, parameters=(name,)),
             _taking("POST", "/sessions", self.make_project, {JSON: _PROJECT}, made),
         ]
 
@@ -119,11 +116,6 @@ class Writing:
         await read_past(request)
         return JSONResponse({}, 202)
 
-    async def projects(self, request: Request) -> Response:
-        """A project of a name. Projects are made by the first run that names them."""
-        name = request.query_params.get("name")
-        return JSONResponse([_project(name)] if name else [])
-
     async def make_project(self, request: Request) -> Response:
         """Make a project, so that runs can name it by its id."""
         asked = await self.intake.read(request, _asked_project)
@@ -131,7 +123,7 @@ class Writing:
             raise RefusedError(422, "The name or id of the project is too long.")
         if asked.id:
             await durable(partial(self.collector.make_project, asked.id, asked.name))
-        return JSONResponse(_project(asked.name, asked.id))
+        return JSONResponse(described(asked.name, asked.id or ""))
 
     async def _take(self, request: Request, read: Read) -> Response:
         events = await self.intake.read(request, read)
@@ -176,14 +168,3 @@ def _asked_project(request: Request, body: bytes) -> _Project:
         return msgspec.json.decode(_json(request, body), type=_Project)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RefusedError(422, "A project needs a name.") from None
-
-
-def _project(name: str, project_id: str | None = None) -> dict[str, object]:
-    """A project as LangSmith describes it, with what the SDK requires."""
-    return {
-        "id": project_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"whyspend:project:{name}")),
-        "name": name,
-        "tenant_id": str(uuid.UUID(int=0)),
-        "reference_dataset_id": None,
-        "start_time": datetime(1970, 1, 1, tzinfo=UTC).isoformat(),
-    }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from whyspend import registry
 from whyspend.dashboard.desk import Desk
-from whyspend.dashboard.grid import MOST_ROWS, Grid, grid
+from whyspend.dashboard.grid import MOST_ROWS, Grid, grid, records
 from whyspend.dashboard.links import address, data_address, links
 from whyspend.dashboard.pictures import Picture, pictures
 from whyspend.formats._frame import headline, remarks, trust_line
@@ -25,6 +25,8 @@ class Answer:
     headline: list[str]
     grid: Grid
     pictures: tuple[Picture, ...]
+    details: tuple[tuple[str, Grid], ...]
+    """More rows by name, such as the cells of causes."""
     trust: str
     notes: list[str]
     command: str
@@ -47,6 +49,7 @@ def shown(
         headline=headline(table),
         grid=grid(table, links(question, table, desk.config().dimensions), most=most, but=but),
         pictures=pictures(table.charts),
+        details=tuple((visible(name), records(rows, most)) for name, rows in table.details.items() if rows),
         trust=trust_line(table.trust).removeprefix("trust: "),
         notes=remarks(table),
         command=desk.line(question),

@@ -34,7 +34,7 @@ class Exploring:
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
-        return [page_at("/reports/{name}", self.report)]
+        return [page_at("/reports/{name:path}", self.report)]
 
     async def report(self, request: Request) -> Response:
         """The page of a report."""

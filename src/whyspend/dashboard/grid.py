@@ -93,6 +93,20 @@ def plain_grid(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -
     return Grid(tuple(map(_head, columns)), tuple(cells), ())
 
 
+def records(rows: Sequence[Row], most: int = MOST_ROWS) -> Grid:
+    """The table of rows that name their own cells."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [TableColumn(name, _unit(name, rows)) for name in names]
+    made = plain_grid(columns, [[row.get(name) for name in names] for row in rows[:most]])
+    return Grid(made.heads, made.rows, (), max(len(rows) - most, 0))
+
+
+def _unit(name: str, rows: Sequence[Row]) -> str:
+    if not any(isinstance(row.get(name), Decimal | int) for row in rows):
+        return "text"
+    return "usd" if name.endswith("_usd") else "number"
+
+
 def single(column: TableColumn, value: Cell) -> Shown:
     """One figure."""
     return _cell(column, value, value, "")

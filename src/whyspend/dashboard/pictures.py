@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from whyspend.charts import NARROW, WIDE, svg
+from whyspend.charts import NARROW, svg
 from whyspend.dashboard.grid import Grid, plain_grid
 from whyspend.model import Chart
 from whyspend.spelling import visible
+
+ALONE, BESIDE = 760, 620
+"""How wide a picture is on a screen, so that its words are as large as those around it."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Picture:
     """A picture of a page."""
 
     title: str
+    kind: str
     wide: Markup
     narrow: Markup
     """SVG: every text in it was escaped when it was drawn."""
@@ -26,14 +30,15 @@ class Picture:
     """The part of the calendar that its bars are; "": none."""
 
 
-def pictures(charts: Sequence[Chart], *, width: int = WIDE) -> tuple[Picture, ...]:
-    """The pictures of an answer."""
-    return tuple(_picture(chart, width) for chart in charts)
+def pictures(charts: Sequence[Chart]) -> tuple[Picture, ...]:
+    """The pictures of an answer; several stand side by side."""
+    return tuple(_picture(chart, ALONE if len(charts) == 1 else BESIDE) for chart in charts)
 
 
 def _picture(chart: Chart, width: int) -> Picture:
     return Picture(
         title=visible(chart.title),
+        kind=chart.picture,
         wide=Markup(svg(chart, width=width)),  # noqa: S704  drawn by us
         narrow=Markup(svg(chart, width=NARROW)),  # noqa: S704
         grid=plain_grid(chart.columns, chart.rows),

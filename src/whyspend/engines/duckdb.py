@@ -155,6 +155,10 @@ class DuckDB:
         """Whether a list column holds a text."""
         return f"coalesce(list_contains({column}, {self.literal(value)}), false)"
 
+    def each_item(self, items: str) -> str:
+        """In a SELECT: a row for each item of a list."""
+        return f"unnest({items})"
+
     def any_item(self, items: str, condition: Callable[[str], str]) -> str:
         """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""
         return f"len(list_filter({items}, lambda item: {condition('item')})) > 0"

@@ -58,12 +58,18 @@ TRACE_COLUMNS = "trace_id, kind, model_answered, model_requested"
 NO_TRACES = "(SELECT '' AS trace_id, '' AS kind, '' AS model_answered, '' AS model_requested WHERE false)"
 
 
+def traced(engine: Engine, calls: str, dimensions: Sequence[str]) -> str:
+    """SQL of what the flags of these calls are worked out of: it is read several times, so it is kept first."""
+    owners = ["project", *map(engine.identifier, dimensions)]
+    return f"SELECT call_id, started_at, {TRACE_COLUMNS}, {', '.join(owners)} FROM {calls}"
+
+
 def flags(engine: Engine, calls: str, before: str, dimensions: Sequence[str]) -> str:
     """SQL of the flags of one day's calls, to be kept as `flags`.
 
     Args:
         engine: whose identifiers to use.
-        calls: a relation: all calls of one source and day, each once.
+        calls: a relation of `traced`: calls of one source and day, each once, with all others of their traces.
         before: a relation with the traces of the day before.
         dimensions: those that have columns.
     """

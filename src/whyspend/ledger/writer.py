@@ -15,7 +15,7 @@ from msgspec.structs import replace as changed
 from whyspend.ledger import disk
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.columns import names_of, promoted
-from whyspend.ledger.flags import NO_TRACES, TRACE_COLUMNS, flagged, flags
+from whyspend.ledger.flags import NO_TRACES, TRACE_COLUMNS, flagged, flags, traced
 from whyspend.ledger.index import Index
 from whyspend.ledger.manifest import File, Manifest, Priced, Retired, by_dimensions
 from whyspend.ledger.merging import BEFORE, KEPT, NOTHING_BEFORE, merged
@@ -42,11 +42,16 @@ MARKS = {
 
 ADDED = """SELECT call_id AS id FROM incoming UNION SELECT trace_id FROM incoming UNION SELECT call_id FROM dropped"""
 
+KNOWN = """
+SELECT count(*) FROM {old} WHERE call_id IN (
+  SELECT call_id FROM incoming UNION ALL SELECT call_id FROM dropped UNION ALL SELECT call_id FROM moved)
+"""
+
 CHANGED = "SELECT trace_id AS id FROM upserts UNION SELECT trace_id FROM before"
 
 PORTIONS = """
 SELECT trace_id, (sum(calls) OVER (ORDER BY began, trace_id) - calls) // {segment} AS portion FROM (
-  SELECT trace_id, count(*) AS calls, min(started_at) AS began FROM {calls} GROUP BY trace_id)
+  SELECT trace_id, count(*) AS calls, min(started_at) AS began FROM traced GROUP BY trace_id)
 """
 """The calls are counted trace by trace, in the order in which these began."""
 
@@ -213,8 +218,8 @@ class Writer:
     def _merge(self, day: date, live: Live, here: Sequence[File], *, moves: bool) -> tuple[int, int]:
         """Write the new version of one day, if anything in it changed; (calls new or changed, calls gone).
 
-        `here`: the files that may hold what was added. Keeps `upserts`, the calls that are new or changed (of a new
-        day just their ids), and `before`, what those and the gone ones were.
+        `here`: the files that may hold what was added. Keeps `upserts`, the calls that are new or changed (where all
+        are new just their ids), and `before`, what those and the gone ones were.
         """
         names = names_of(self.dimensions, self.engine)
         stays = "AND call_id NOT IN (SELECT call_id FROM dropped)" if self._stage.drops else ""
@@ -222,7 +227,8 @@ class Writer:
         whole = self._whole(day, live)
         files = [file for file in whole if file in here]
         old = self._old(day, files, moves)
-        if old:
+        is_held = bool(old) and self._holds_any(old)
+        if is_held:
             moving = f"(SELECT call_id FROM moved WHERE \"from day\" = DATE '{day}')"
             leaving = f"(SELECT call_id FROM dropped UNION ALL {moving})"
             self.engine.keep("upserts", merged(arrived, old, self.dimensions, self.engine))
@@ -236,9 +242,11 @@ class Writer:
         if not upserts and not gone:
             return 0, 0
         calls = arrived
-        if old:
+        if is_held:
             calls = "day_calls"
             self.engine.keep(calls, KEPT.format(columns=names, old=old))
+        elif old:
+            calls = f"(SELECT {names} FROM {old} UNION ALL SELECT {names} FROM {arrived})"
         _put(live, day, [file for file in whole if file not in files])
         _put(live, day, [*live.get(day, ()), *self._write(day, calls, live, self.segment)])
         return upserts, gone
@@ -259,6 +267,11 @@ class Writer:
             f"(SELECT {names} FROM {own} UNION ALL "
             f"SELECT {names} FROM ({moved}) WHERE call_id NOT IN (SELECT call_id FROM {own}))"
         )
+
+    def _holds_any(self, old: str) -> bool:
+        """Whether any call that was added is held already, or leaves; if not, there is nothing to merge."""
+        ((count,),) = self.engine.rows(KNOWN.format(old=old))
+        return bool(count)
 
     def _held(self, files: Sequence[File]) -> str:
         """The relation of all calls in some files, with today's dimensions."""
@@ -318,28 +331,30 @@ class Writer:
 
     def _write(self, day: date, calls: str, live: Live, segment: int | None) -> list[File]:
         """Write calls of one day, with all others of their traces: as one file, or as several of about `segment`."""
-        ((rows,),) = self.engine.rows(f"SELECT count(*) FROM {calls}")
-        if not rows:
-            return []
-        if not (self.root / "manifest.json").exists():
-            manifests.swap(self.root, Manifest())  # from now on, files without a manifest are an error
-        folder = self.root / "calls" / f"day={day}"
-        folder.mkdir(parents=True, exist_ok=True)
-        before = self._traces_before(day, live, calls)
-        self.engine.keep("flags", flags(self.engine, calls, before, self.dimensions))
+        self.engine.keep("traced", traced(self.engine, calls, self.dimensions))
         try:
+            ((rows,),) = self.engine.rows("SELECT count(*) FROM traced")
+            if not rows:
+                return []
+            if not (self.root / "manifest.json").exists():
+                manifests.swap(self.root, Manifest())  # from now on, files without a manifest are an error
+            folder = self.root / "calls" / f"day={day}"
+            folder.mkdir(parents=True, exist_ok=True)
+            self.engine.keep(
+                "flags", flags(self.engine, "traced", self._traces_before(day, live), self.dimensions)
+            )
             parts = self._portions(calls, segment) if segment and rows > segment else [calls]
             paths = [self._put_file(folder, part) for part in parts]
         finally:
-            self.engine.forget("flags")
-            self.engine.forget("portions")
+            for name in ("traced", "flags", "portions"):
+                self.engine.forget(name)
         for changed_folder in (folder, folder.parent, self.root):
             disk.sync_folder(changed_folder)
         return [self._described(day, path, digest) for path, digest in paths]
 
     def _portions(self, calls: str, segment: int) -> list[str]:
         """Relations of about so many of the calls each, in the order of their traces; none parts a trace."""
-        self.engine.keep("portions", PORTIONS.format(calls=calls, segment=segment))
+        self.engine.keep("portions", PORTIONS.format(segment=segment))
         found = self.engine.rows("SELECT DISTINCT portion FROM portions ORDER BY 1")
         return [
             f"(SELECT * FROM {calls} WHERE trace_id IN (SELECT trace_id FROM portions WHERE portion = {number}))"
@@ -361,11 +376,11 @@ class Writer:
             temporary.unlink(missing_ok=True)
         return path, digest
 
-    def _traces_before(self, day: date, live: Live, calls: str) -> str:
-        """A relation with the traces of the day before, at least those that the calls are of."""
+    def _traces_before(self, day: date, live: Live) -> str:
+        """A relation with the traces of the day before, at least those that the calls in `traced` are of."""
         before = neighbour(day, -1)
         files = self._whole(before, live, beside=True) if before else ()
-        found = self._holding(files, f"SELECT DISTINCT trace_id AS id FROM {calls}")
+        found = self._holding(files, "SELECT DISTINCT trace_id AS id FROM traced")
         parts = [self.engine.scan(self._paths(alike)) for alike in by_dimensions(found).values()]
         every = " UNION ALL ".join(f"SELECT {TRACE_COLUMNS} FROM {part}" for part in parts)
         return f"({every})" if every else NO_TRACES

@@ -75,6 +75,10 @@ class Engine(Protocol):
         """Whether a list column holds a text; false for NULL."""
         ...
 
+    def each_item(self, items: str) -> str:
+        """In a SELECT: a row for each item of a list; none for an empty one, and for NULL."""
+        ...
+
     def any_item(self, items: str, condition: Callable[[str], str]) -> str:
         """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""
         ...

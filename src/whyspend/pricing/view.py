@@ -31,9 +31,9 @@ GROUP BY {group}
 """What such a group used, before it is multiplied."""
 
 PRICED_CALLS = """
-SELECT {names}, provider, model, {measures}, {cost}, {reason} AS reason
+SELECT {names}, provider, model, {measures}, {cost}{parts}, {reason} AS reason
 FROM (
-  SELECT cells.*, {of_rates}, {list_price} AS list_price
+  SELECT cells.*, {of_rates}, {list_price} AS list_price{list_parts}
   FROM (
     SELECT {keys}, price_key, {slot} AS slot, 1 AS calls, {columns}
     FROM (SELECT *, {place} FROM {calls}) placed WHERE {where}
@@ -178,11 +178,26 @@ def at_prices(plan: Plan, cells: str, names: Sequence[str], measures: Sequence[s
 
 
 def priced_calls(
-    plan: Plan, engine: Engine, calls: str, columns: Mapping[str, str], *, where: str = "true"
+    plan: Plan,
+    engine: Engine,
+    calls: str,
+    columns: Mapping[str, str],
+    *,
+    where: str = "true",
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """SQL of single calls with their cost: the given columns, provider, model, SHOWN, cost (and list_cost), reason."""
+    """SQL of single calls with their cost: the given columns, provider, model, SHOWN, cost (and list_cost), reason.
+
+    Args:
+        plan: the prices; its table must have been offered.
+        engine: whose words to use.
+        calls: a relation of ledger rows.
+        columns: name -> expression over a ledger row.
+        where: a condition on a ledger row.
+        parts: more columns: what these quantities cost of it, NULL where the cost is not known by quantity.
+    """
     named = {engine.identifier(name): expression for name, expression in columns.items()}
-    quantities = _quantities(plan)
+    quantities, parts = _quantities(plan), parts or {}
     return PRICED_CALLS.format(
         names=", ".join(named),
         keys=", ".join(f"{expression} AS {name}" for name, expression in named.items()),
@@ -197,6 +212,8 @@ def priced_calls(
         of_rates=OF_RATES,
         list_price=_list_price(plan),
         cost=_cost(plan),
+        list_parts="".join(f", {_list_part(plan, names)} AS list_{name}" for name, names in parts.items()),
+        parts="".join(f", {_part(plan, name)} AS {name}" for name in parts),
         reason=_reason(plan),
     )
 
@@ -224,14 +241,28 @@ def _list_price(plan: Plan) -> str:
     """Pico-dollars of a group of calls before discounts: the sum of quantity times rate."""
     if plan.basis.kind == "recorded":
         return _exactly("0")
-    # Where a call's time is not known, it has no price by time, and a rate of 0 for it otherwise.
-    terms = [
-        f"{f'coalesce(q_{bucket}, 0)' if bucket == LATENCY else f'q_{bucket}'} * {_exactly(f'r.rate_{bucket}')}"
-        for bucket in plan.buckets
-    ]
+    terms = [_term(bucket) for bucket in plan.buckets]
     if plan.per_call:
         terms.append(f"({_counted(plan)}) * {_exactly(f'r.rate_{CALLS}')}")
     return " + ".join(terms) or _exactly("0")
+
+
+def _term(bucket: str) -> str:
+    # Where a call's time is not known, it has no price by time, and a rate of 0 for it otherwise.
+    quantity = f"coalesce(q_{bucket}, 0)" if bucket == LATENCY else f"q_{bucket}"
+    return f"{quantity} * {_exactly(f'r.rate_{bucket}')}"
+
+
+def _list_part(plan: Plan, quantities: Sequence[str]) -> str:
+    """What some of the quantities add to the list price."""
+    return " + ".join(_term(name) for name in quantities if name in plan.buckets) or _exactly("0")
+
+
+def _part(plan: Plan, name: str) -> str:
+    """1e-24 dollars of such a part."""
+    if plan.basis.kind == "recorded":
+        return _exactly("NULL")
+    return f"CASE WHEN priced = 1 AND {_counted(plan)} > 0 THEN list_{name} * {_exactly('factor')} END"
 
 
 def _cost(plan: Plan) -> str:

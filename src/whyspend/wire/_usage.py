@@ -22,6 +22,8 @@ _PLAIN_INPUT = {
     "audio": "input_audio_tokens",
     "image": "input_image_tokens",
     "video": "input_video_tokens",
+    "cache_read_audio": "cache_read_audio_tokens",
+    "cache_read_image": "cache_read_image_tokens",
     "text": "",
 }
 PLAIN_INPUT_COLUMNS = {
@@ -29,7 +31,8 @@ PLAIN_INPUT_COLUMNS = {
     "ephemeral_5m_input_tokens": "cache_write_tokens",
     "ephemeral_1h_input_tokens": "cache_write_1h_tokens",
 }
-"""The column of each detail that is part of its total and nothing else; `text` is what is left.
+"""The column of each detail that is part of its total and nothing else; `text` is what is left. Two are written by our
+own collector alone: of cached audio and images LangChain says that they are audio, and that they are cached.
 Where `cache_creation` is 0 or absent, the writes by lifetime are as plain as the rest."""
 PLAIN_OUTPUT_COLUMNS = {
     "reasoning": "reasoning_tokens",
@@ -69,6 +72,8 @@ class Usage(msgspec.Struct, gc=False, kw_only=True):
     input_cost: Any = None
     output_cost: Any = None
     total_cost: Any = None
+    server_tool_use: Any = None
+    """As in Anthropic's usage: `web_search_requests`; and `file_search_requests`, which our own collector writes."""
 
     def has_counts(self) -> bool:
         """Tell whether it holds a token count; it may hold a cost only."""
@@ -118,6 +123,13 @@ def put_usage(
     return _put_unusual(
         call, _side(prompt, given, _INPUT_KINDS), _side(completion, made, _OUTPUT_KINDS), total, exclusive
     )
+
+
+def put_searches(call: Call, usage: Usage) -> None:
+    """Set what the provider's own tools did within the call, where a usage object says so."""
+    if isinstance(usage.server_tool_use, dict):
+        call.web_searches = as_count(usage.server_tool_use.get("web_search_requests")) or call.web_searches
+        call.file_searches = as_count(usage.server_tool_use.get("file_search_requests")) or call.file_searches
 
 
 def put_reported(call: Call, usage: Usage, exclusive: bool) -> str:
@@ -255,8 +267,9 @@ def _put_input(call: Call, given: _Side, writes: int, writes_1h: int, on_top: in
     """
     read, audio, image = given.get("cache_read"), given.get("audio"), given.get("image")
     video = given.get("video")
+    cached_audio, cached_image = given.get("cache_read_audio"), given.get("cache_read_image")
     call.prompt_total = given.total + on_top
-    text = call.prompt_total - read - writes - writes_1h - audio - image - video
+    text = call.prompt_total - read - writes - writes_1h - audio - image - video - cached_audio - cached_image
     both = -text if text < 0 and not video and bool(audio) != bool(image) else 0
     both = both if both <= min(read, audio + image) else 0
     call.input_tokens = max(text, 0)
@@ -264,9 +277,9 @@ def _put_input(call: Call, given: _Side, writes: int, writes_1h: int, on_top: in
     call.cache_write_tokens = writes
     call.cache_write_1h_tokens = writes_1h
     call.input_audio_tokens = audio - both if audio else 0
-    call.cache_read_audio_tokens = both if audio else 0
+    call.cache_read_audio_tokens = cached_audio + (both if audio else 0)
     call.input_image_tokens = image - both if image else 0
-    call.cache_read_image_tokens = both if image else 0
+    call.cache_read_image_tokens = cached_image + (both if image else 0)
     call.input_video_tokens = video
     return text + both >= 0
 

@@ -34,11 +34,12 @@ from whyspend.wire._tags import (
     site,
 )
 from whyspend.wire._terms import USUAL_TERMS, price_context
-from whyspend.wire._usage import Usage, put_reported, put_usage
+from whyspend.wire._usage import Usage, put_reported, put_searches, put_usage
 
 __all__ = [
     "CONTEXT_KEYS",
     "NO_ROWS",
+    "SAMPLING_KEY",
     "USUAL_TERMS",
     "V1_SELECT",
     "V2_ANCESTOR_SELECTS",
@@ -178,6 +179,8 @@ def _put_usage(call: Call, run: Run, found: Plan) -> None:
     if run.answer is not None:
         call.model_answered = run.answer.model
         call.web_searches = run.answer.web_searches
+    if reported is not None and reported.server_tool_use:
+        put_searches(call, reported)
     if tier or run.answer is not None or found.context:
         call.price_context = _price_context(tier, run, found)
     _put_reported_cost(call, run)

@@ -231,9 +231,13 @@ class Data:
         prefix = self.snapshot.manifest.links.get(source, {}).get(project)
         return f"{prefix}/r/{quote(trace)}?trace_id={quote(trace)}" if prefix else None
 
-    def priced_calls(self, columns: Mapping[str, str]) -> str:
-        """SQL of single calls with their cost."""
-        return view.priced_calls(self._plan, self.engine, self.traces(), columns, where=self._where)
+    def priced_calls(
+        self, columns: Mapping[str, str], parts: Mapping[str, Sequence[str]] | None = None
+    ) -> str:
+        """SQL of single calls with their cost, and what some quantities of it cost (view.priced_calls)."""
+        return view.priced_calls(
+            self._plan, self.engine, self.traces(), columns, where=self._where, parts=parts
+        )
 
     # Trust
 

@@ -25,6 +25,9 @@ function follow(event) {
   const bar = event.target.closest("[data-name], [data-at]");
   const figure = event.target.closest("figure.picture");
   if (!bar || !figure) return;
+  // A step of a waterfall is a cause: its line in the table leads to its requests.
+  const line = figure.dataset.picture === "waterfall" && document.querySelector(`td a[href$="driver=${bar.dataset.at}"]`);
+  if (line) return line.click();
   const { by, time, to } = figure.dataset;
   const { name, at } = bar.dataset;
   const isNamed = by && name && !name.startsWith("(");

@@ -31,6 +31,7 @@ def numbers_only(usage: Usage) -> Usage | None:
     usage.input_cost = _cost(usage.input_cost)
     usage.output_cost = _cost(usage.output_cost)
     usage.total_cost = _cost(usage.total_cost)
+    usage.server_tool_use = _details(usage.server_tool_use)
     empty = not usage.has_counts() and usage.total_cost is usage.input_cost is usage.output_cost is None
     return None if empty else usage
 
