@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ KEY = "the-key-of-the-collector"
 
 def told(server: Serving) -> dict[str, str]:
     """The variables that the collector tells to set for OpenTelemetry, each with a key instead of the hint at it."""
-    found = dict(re.findall(r"export (OTEL_\w+)=(.*)", server.text))
-    assert len(found) == 3
+    until = time.monotonic() + 5
+    while len(found := dict(re.findall(r"export (OTEL_\w+)=(.*)\n", server.text))) < 3:
+        assert time.monotonic() < until, server.text
+        time.sleep(0.05)
     return {name: value.replace("YOUR_COLLECTOR_KEY", KEY) for name, value in found.items()}
 
 

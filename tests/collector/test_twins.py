@@ -28,12 +28,20 @@ def run(number: int, name: str = "model") -> Event:
     )
 
 
-def span(number: int, off: int = 0, scope: str = "langsmith", name: str = "model") -> Record:
+def span(
+    number: int,
+    off: int = 0,
+    scope: str = "langsmith",
+    name: str = "model",
+    response: str = "",
+    trace: str = "",
+    parent: str | None = None,
+) -> Record:
     at = (NOON + number) * 1_000_000 + off
     found = Span(
-        trace_id=f"{number:032x}",
+        trace_id=trace or f"{number:032x}",
         span_id=f"{number:016x}",
-        parent_id=None,
+        parent_id=parent,
         name=name,
         start=at,
         end=at + 40_000,
@@ -42,7 +50,7 @@ def span(number: int, off: int = 0, scope: str = "langsmith", name: str = "model
         first_token=None,
         scope=scope,
         scope_version="",
-        attributes={"gen_ai.operation.name": "chat"},
+        attributes={"gen_ai.operation.name": "chat", "gen_ai.response.id": response},
         resource={},
     )
     record = to_record(found, source="collector", dimensions=DIMENSIONS)
@@ -96,6 +104,37 @@ def test_other_spans_and_other_moments_are_other_calls() -> None:
     said(found, run(4), span(4, name="another"))
     published(found, apart)
     assert ids(published(found, apart))[0] == sorted(["run-1", "run-4", span(1).id, span(2).id, span(4).id])
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("first", ["anthropic", "langsmith"])
+def test_a_response_that_another_sdk_tells_in_a_trace_of_its_own_counts_for_its_owner(
+    first: str, together: bool
+) -> None:
+    found, apart, ledger = Traces(HOUR), Twins(), set[str]()
+    both = [span(1, scope="langsmith", response="r"), span(2, scope="anthropic", response="r")]
+    both = both if first == "langsmith" else both[::-1]
+    for some in [both, []] if together else [both[:1], both[1:], []]:
+        said(found, *some)
+        calls, dropped = ids(published(found, apart))
+        ledger = (ledger | set(calls)) - set(dropped)
+    assert ledger == {span(1).id}
+
+
+def test_spans_below_a_run_that_is_a_call_tell_of_that_call() -> None:
+    """The SDK sets the context of other instrumentations by the digits of the run's id and of its trace."""
+    uuid = "01a229dd-cb62-737a-bea8-bb9924c1a6b5"
+    digits = uuid.replace("-", "")
+    found, apart = Traces(HOUR), Twins()
+    outer = span(2, scope="httpx", trace=digits, parent=digits[:16])
+    inner = span(3, scope="anthropic", trace=digits, parent=outer.id[-16:])
+    beside = span(4, scope="anthropic", trace=digits, parent="f" * 16)
+    call = run(1)
+    call.run_id = call.trace_id = uuid
+    said(found, inner)
+    assert ids(published(found, apart)) == ([inner.id], [])
+    said(found, outer, beside, call)
+    assert ids(published(found, apart)) == (sorted([uuid, beside.id]), sorted([inner.id, outer.id]))
 
 
 def test_after_a_restart_the_runs_before_it_are_known() -> None:

@@ -1,14 +1,18 @@
 """What is known of a trace -> its calls, and what must not stand beside them in the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from whyspend.collector.traces import Changed
+from whyspend.collector.traces import Changed, plain
 from whyspend.collector.twins import Settlement
+from whyspend.model import Call
 from whyspend.wire.ingest import calls_of, dropped_of
 from whyspend.wire.otlp import Record, settle
 
 LANGSMITH = "langsmith"
 """The scope of the spans that LangSmith's SDK writes of runs."""
+
+SPAN_ID = 16
+"""The digits of a run's id that stand for it where another instrumentation's span is below it."""
 
 
 def settled(changed: Changed, source: str, dimensions: tuple[str, ...]) -> Settlement:
@@ -19,21 +23,38 @@ def settled(changed: Changed, source: str, dimensions: tuple[str, ...]) -> Settl
     """
     runs, spans = changed.known.runs, changed.known.spans
     if not runs:
-        return _of_spans(spans.values(), source)
+        return _of_spans(spans, source)
     calls = calls_of(runs, source=source, dimensions=dimensions, closed=changed.closed)
     dropped = (
         dropped_of(runs, closed=changed.closed) if len(runs) > 1 else []
     )  # a run alone is around no other
-    if spans:
-        also = _of_spans(spans.values(), source)
-        return Settlement(calls + also.calls, dropped + also.dropped, also.exported)
-    return Settlement(calls, dropped)
+    if not spans:
+        return Settlement(calls, dropped)
+    within = _below(calls, spans)
+    also = _of_spans({key: span for key, span in spans.items() if key not in within}, source)
+    dropped += [(spans[key].start, key) for key in within if spans[key].call is not None]
+    return Settlement(calls + also.calls, dropped + also.dropped, also.exported, also.responses)
 
 
-def _of_spans(spans: Iterable[Record], source: str) -> Settlement:
-    found = settle(spans)
+def _of_spans(spans: Mapping[str, Record], source: str) -> Settlement:
+    found = settle(spans.values())
     calls = [record.call for record in found.calls if record.call is not None]
     for call in calls:
         call.source = source  # the spool may be of a time when it had another name
-    exported = frozenset(record.id for record in found.calls if record.scope == LANGSMITH)
-    return Settlement(calls, [(record.start, record.id) for record in found.doubles], exported)
+    return Settlement(
+        calls,
+        [(record.start, record.id) for record in found.doubles],
+        frozenset(record.id for record in found.calls if record.scope == LANGSMITH),
+        {record.id: record.response_id for record in found.calls if record.response_id},
+    )
+
+
+def _below(calls: Iterable[Call], spans: Mapping[str, Record]) -> set[str]:
+    """The spans below runs that are calls: an SDK's own span of what LangSmith's wrapper around it tells."""
+    told = {
+        f"{plain(call.trace_id)}-{plain(call.call_id)[:SPAN_ID]}" for call in calls if call.kind != "tool"
+    }
+    found = told
+    while found := {key for key, span in spans.items() if span.parent_id in found} - told:
+        told |= found
+    return told & spans.keys()

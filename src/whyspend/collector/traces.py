@@ -40,6 +40,8 @@ CALL_BYTES, SPAN_BYTES = 2_500, 1_000
 ITEM_BYTES = 100
 """What each of those takes, beside its text."""
 
+UUID_LENGTH = 36
+
 RUN_BYTES = 700
 """What a run takes beside its packed form: its id and where it belongs."""
 
@@ -130,7 +132,7 @@ class Traces:
 
     def _hear(self, event: Event, at: int) -> None:
         known = self._home.get(event.run_id)
-        of = trace_of(event) or known or event.run_id
+        of = plain(trace_of(event) or "") or known or plain(event.run_id)
         if known != of:
             self._home[event.run_id] = of
             if known is not None:
@@ -238,7 +240,7 @@ class Traces:
         self._know(record.projects)
         if not record.trace:
             return
-        name = record.trace
+        name = plain(record.trace)
         self._traces[name] = trace = Trace(record.at)
         self._home |= dict.fromkeys((run.run_id for run in record.runs), name)
         known = Known.of(record.runs, record.spans)
@@ -312,6 +314,11 @@ class Traces:
         for run_id in Known.at_rest(trace.rest).runs:
             if self._home.get(run_id) == name:
                 del self._home[run_id]
+
+
+def plain(run_id: str) -> str:
+    """The id of a run or trace as OpenTelemetry writes it: of a UUID, LangSmith's SDK takes the digits there."""
+    return run_id.replace("-", "") if len(run_id) == UUID_LENGTH else run_id
 
 
 def _is_of(run_id: str, said: Said) -> bool:

@@ -1,10 +1,13 @@
-"""Calls that LangSmith's SDK tells twice, as runs and as spans (its hybrid tracing): the runs count.
+"""Calls that are told in two traces by one application, for LangSmith's SDK writes the spans of its runs into traces
+of their own.
 
-The two share no id: the spans are in traces of their own. What they share is the name, the microsecond of the start
-and the duration; the SDK brings the times of its spans through a float, which moves them by one.
+In its hybrid tracing it tells each call as a run, too: the run counts. The two share no id, but the name, the
+microsecond of the start and the duration; the SDK brings the times of its spans through a float, which moves them by
+one. And an SDK of a model may write a span of its own (Anthropic's does): it shares the id of the response with the
+span of LangSmith's, which counts, for that one knows the owner.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
@@ -17,6 +20,8 @@ MOST = 20_000
 _NEAR = tuple(product((0, -1, 1), repeat=2))
 
 _Moment = tuple[str | None, int, int]
+_Response = tuple[str, str]
+"""Kind and id."""
 
 
 class Settlement(NamedTuple):
@@ -27,6 +32,8 @@ class Settlement(NamedTuple):
     """(start, id) of what must not stand beside them in the ledger."""
     exported: frozenset[str] = frozenset()
     """The ids of the calls that LangSmith's SDK told as spans."""
+    responses: Mapping[str, str] = {}
+    """By the ids of calls that were told as spans: the response."""
 
 
 @dataclass
@@ -40,6 +47,10 @@ class Twins:
     _runs: dict[_Moment, None] = field(default_factory=dict)
     _spans: dict[_Moment, tuple[int, str]] = field(default_factory=dict)
     """Published, maybe."""
+    _responses: dict[_Response, None] = field(default_factory=dict)
+    """Of spans of LangSmith's."""
+    _others: dict[_Response, tuple[int, str]] = field(default_factory=dict)
+    """Of other spans; published, maybe."""
     _is_on: bool = False
     _told: bool = False
 
@@ -52,28 +63,46 @@ class Twins:
         """All of these, without what is told twice."""
         found = list(found)
         self._is_on = self._is_on or any(one.exported for one in found)
-        calls, dropped = [], [double for one in found for double in one.dropped]
-        if self._is_on:
-            dropped += self._of_runs(
-                call for one in found for call in one.calls if call.call_id not in one.exported
-            )
+        dropped = [double for one in found for double in one.dropped]
+        if not self._is_on:
+            return Batch(calls=[call for one in found for call in one.calls], dropped=dropped)
+        for one in found:
+            dropped += self._remembered(one)
+        calls = []
         for one in found:
             for call in one.calls:
-                if call.call_id in one.exported and self._is_twin(call):
+                if self._is_twin(call, one):
                     dropped.append((call.started_at, call.call_id))
                 else:
                     calls.append(call)
         return Batch(calls=calls, dropped=dropped)
 
-    def _of_runs(self, calls: Iterable[Call]) -> Iterator[tuple[int, str]]:
-        """Remember them; yield the spans that came before and tell of them."""
-        for call in calls:
-            _remember(self._runs, _moment(call), None)
-            yield from (span for near in _near(call) if (span := self._spans.get(near)) is not None)
+    def _remembered(self, one: Settlement) -> Iterator[tuple[int, str]]:
+        """Remember what counts; yield what came before and tells of the same."""
+        for call in one.calls:
+            response = _response(call, one)
+            if response and call.call_id in one.exported:
+                _remember(self._responses, response, None)
+                if other := self._others.get(response):
+                    yield other
+            if call.call_id not in one.exported and call.call_id not in one.responses:
+                _remember(self._runs, _moment(call), None)
+                yield from (span for near in _near(call) if (span := self._spans.get(near)) is not None)
 
-    def _is_twin(self, call: Call) -> bool:
-        _remember(self._spans, _moment(call), (call.started_at, call.call_id))
-        return any(near in self._runs for near in _near(call))
+    def _is_twin(self, call: Call, one: Settlement) -> bool:
+        known = call.started_at, call.call_id
+        if call.call_id in one.exported:
+            _remember(self._spans, _moment(call), known)
+            return any(near in self._runs for near in _near(call))
+        if response := _response(call, one):
+            _remember(self._others, response, known)
+            return response in self._responses
+        return False
+
+
+def _response(call: Call, one: Settlement) -> _Response | None:
+    found = one.responses.get(call.call_id)
+    return (call.kind, found) if found else None
 
 
 def _moment(call: Call) -> _Moment:
@@ -85,7 +114,7 @@ def _near(call: Call) -> Iterator[_Moment]:
     return ((name, start + micros, took + millis) for micros, millis in _NEAR)
 
 
-def _remember(known: dict[_Moment, Any], moment: _Moment, told: Any) -> None:
-    known[moment] = told
+def _remember(known: dict[Any, Any], key: object, told: object) -> None:
+    known[key] = told
     if len(known) > MOST:
         del known[next(iter(known))]
