@@ -22,6 +22,7 @@ SUBJECTS = (
     "size",
     "quote",
     "collector",
+    "dashboard",
 )
 ROWS = 10_000_000
 

@@ -117,13 +117,10 @@ class Desk:
 
     def state(self) -> tuple[Hashable, ...]:
         """All that answers rest on, but for the time: it changes when any of it does."""
-        root = Path(self.asking.config.ledger)
-        return (
-            self._read,
-            _signature(root / "manifest.json"),
-            _signature(root / "prices" / "prices.json"),
-            root,
-        )
+        config = self.asking.config
+        root = Path(config.ledger)
+        files = (config.path, root / "manifest.json", root / "prices" / "prices.json")
+        return (*map(_signature, files), root)
 
 
 def _moment(config: Config, question: Question | None) -> tuple[Hashable, ...]:

@@ -13,6 +13,7 @@ from whyspend.dashboard.answering import shown
 from whyspend.dashboard.controls import controls
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.grid import Grid, Head, Shown, single
+from whyspend.dashboard.pictures import pictures
 from whyspend.dashboard.sheets import grid_of
 from whyspend.dashboard.showing import Showing, see
 from whyspend.dashboard.signing import changing_form, form_at, page_at
@@ -23,6 +24,7 @@ from whyspend.spelling import visible
 from whyspend.workspace import Workspace
 from whyspend.workspace.closing import close
 from whyspend.workspace.listing import history, listed, without_price
+from whyspend.workspace.price_steps import steps
 from whyspend.workspace.questions import THEN, of_pairs, shell_line
 from whyspend.workspace.sheets import Column, Sheet
 
@@ -116,6 +118,7 @@ class Pricing:
             "model": visible(found.price),
             "match": found.match,
             "left_out": found.left_out,
+            "pictures": pictures([drawn] if (drawn := steps(found)) else []),
             "rates": grid_of(found.sheet(book)),
             "book": visible(book),
             "command": self._line("prices", "show", model),
