@@ -1,8 +1,6 @@
 """`/metrics` of a running collector: the figures of the ledger, of bounded names, in a form that promtool accepts."""
 
-import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,15 +9,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.collector.promtool import promtool
 from tests.collector.running import Serving, llm_run, report, send, serving, within
 
 from whyspend.collector import collected, figures
 from whyspend.config import load
 from whyspend.serving.exposition import text
 from whyspend.workspace import Workspace
-
-ROOT = Path(__file__).parents[2]
-UNPACKED = ROOT / "build" / "debian"
 
 CONFIG = """
 ledger = "led"
@@ -137,18 +133,9 @@ def test_a_ledger_that_cannot_be_read_is_said_and_the_rest_is_there(tmp_path: Pa
     assert "whyspend_cost_usd_total" not in answer.text
 
 
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    known = shutil.which("promtool") or shutil.which("promtool", path=str(UNPACKED / "usr" / "bin"))
-    if not known:
-        why = "there is no promtool; on Debian or Ubuntu: scripts/debian build/debian prometheus"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(why)
-    return known
-
-
 @pytest.mark.slow
-def test_promtool_finds_nothing_to_say(page: str, promtool: str) -> None:
+def test_promtool_finds_nothing_to_say(page: str) -> None:
     done = subprocess.run(
-        [promtool, "check", "metrics"], input=page, capture_output=True, text=True, timeout=60
+        [promtool(), "check", "metrics"], input=page, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
