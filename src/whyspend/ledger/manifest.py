@@ -45,7 +45,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     """The earliest start, microseconds UTC."""
     last: int
     used: frozenset[str]
-    """Columns that are not empty: usage columns with a quantity other than 0, and the marks of flags.py.
+    """Columns that are not empty: usage columns with a quantity other than 0, and the marks of files.py.
     A report need not read the others."""
     priced: dict[str, Priced]
     """By price key."""

@@ -1,7 +1,5 @@
 """Publishing: calls are merged into the day files they belong to, and one manifest swap makes them visible."""
 
-import re
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,33 +10,18 @@ from time import time as now
 
 from msgspec.structs import replace as changed
 
-from whyspend.ledger import disk
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.columns import names_of, promoted
-from whyspend.ledger.flags import NO_TRACES, TRACE_COLUMNS, flagged, flags, traced
+from whyspend.ledger.files import Files
+from whyspend.ledger.flags import NO_TRACES, TRACE_COLUMNS
 from whyspend.ledger.index import Index
-from whyspend.ledger.manifest import File, Manifest, Priced, Retired, by_dimensions
+from whyspend.ledger.manifest import File, Manifest, Retired, by_dimensions
 from whyspend.ledger.merging import BEFORE, KEPT, NOTHING_BEFORE, merged
 from whyspend.ledger.staging import TABLES, Stage, neighbour, neighbours
-from whyspend.model import USAGE_COLUMNS, Batch, Engine, Window
+from whyspend.model import Batch, Engine, Window
 
 GRACE_SECONDS = 3600
 """How long a replaced file stays for readers that began before the commit."""
-
-STATISTICS = """
-SELECT price_key, count(*), {first}, {last}, max(prompt_total), {used} FROM {file} GROUP BY price_key ORDER BY price_key
-"""
-
-MARKS = {
-    "no_usage": "usage_source IS NULL AND kind <> 'tool'",
-    "usage_estimated": "usage_estimated <> 0",
-    "sampled": "sample_rate < 1",
-    "request_mixed": "request_mixed <> 0",
-    "unreported": "reported_cost IS NULL",
-    **{name: f"{name} <> 0" for name in USAGE_COLUMNS},
-}
-"""What a file is asked once, when it is written, so that reports need not ask again."""
-
 
 ADDED = """SELECT call_id AS id FROM incoming UNION SELECT trace_id FROM incoming UNION SELECT call_id FROM dropped"""
 
@@ -48,12 +31,6 @@ SELECT count(*) FROM {old} WHERE call_id IN (
 """
 
 CHANGED = "SELECT trace_id AS id FROM upserts UNION SELECT trace_id FROM before"
-
-PORTIONS = """
-SELECT trace_id, (sum(calls) OVER (ORDER BY began, trace_id) - calls) // {segment} AS portion FROM (
-  SELECT trace_id, count(*) AS calls, min(started_at) AS began FROM traced GROUP BY trace_id)
-"""
-"""The calls are counted trace by trace, in the order in which these began."""
 
 Live = dict[date, tuple[File, ...]]
 """The live files of one source by day; a day without calls is not in it."""
@@ -331,50 +308,13 @@ class Writer:
 
     def _write(self, day: date, calls: str, live: Live, segment: int | None) -> list[File]:
         """Write calls of one day, with all others of their traces: as one file, or as several of about `segment`."""
-        self.engine.keep("traced", traced(self.engine, calls, self.dimensions))
+        files = Files(self.root, self.engine, self.source, self.dimensions)
         try:
-            ((rows,),) = self.engine.rows("SELECT count(*) FROM traced")
-            if not rows:
+            if not files.keep_traced(calls):
                 return []
-            if not (self.root / "manifest.json").exists():
-                manifests.swap(self.root, Manifest())  # from now on, files without a manifest are an error
-            folder = self.root / "calls" / f"day={day}"
-            folder.mkdir(parents=True, exist_ok=True)
-            self.engine.keep(
-                "flags", flags(self.engine, "traced", self._traces_before(day, live), self.dimensions)
-            )
-            parts = self._portions(calls, segment) if segment and rows > segment else [calls]
-            paths = [self._put_file(folder, part) for part in parts]
+            return files.written(day, calls, self._traces_before(day, live), segment)
         finally:
-            for name in ("traced", "flags", "portions"):
-                self.engine.forget(name)
-        for changed_folder in (folder, folder.parent, self.root):
-            disk.sync_folder(changed_folder)
-        return [self._described(day, path, digest) for path, digest in paths]
-
-    def _portions(self, calls: str, segment: int) -> list[str]:
-        """Relations of about so many of the calls each, in the order of their traces; none parts a trace."""
-        self.engine.keep("portions", PORTIONS.format(segment=segment))
-        found = self.engine.rows("SELECT DISTINCT portion FROM portions ORDER BY 1")
-        return [
-            f"(SELECT * FROM {calls} WHERE trace_id IN (SELECT trace_id FROM portions WHERE portion = {number}))"
-            for (number,) in found
-        ]
-
-    def _put_file(self, folder: Path, calls: str) -> tuple[Path, str]:
-        """Write calls under their content's name, with the flags that are kept; where, and its hash."""
-        temporary = folder / f".{uuid.uuid4().hex}.tmp"
-        names = names_of(self.dimensions, self.engine)
-        order = f"project, {self.engine.identifier(self.dimensions[0])}, price_key, started_at, call_id"
-        try:
-            self.engine.write_parquet(f"{flagged(names, calls)} ORDER BY {order}", str(temporary))
-            digest = manifests.sha256(temporary)
-            path = folder / f"{_plain(self.source)}-{digest[:16]}.parquet"
-            if not path.exists() or manifests.sha256(path) != digest:  # never over a file that may be read
-                temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return path, digest
+            files.forget()
 
     def _traces_before(self, day: date, live: Live) -> str:
         """A relation with the traces of the day before, at least those that the calls in `traced` are of."""
@@ -384,37 +324,6 @@ class Writer:
         parts = [self.engine.scan(self._paths(alike)) for alike in by_dimensions(found).values()]
         every = " UNION ALL ".join(f"SELECT {TRACE_COLUMNS} FROM {part}" for part in parts)
         return f"({every})" if every else NO_TRACES
-
-    def _described(self, day: date, path: Path, digest: str) -> File:
-        found = self.engine.rows(
-            STATISTICS.format(
-                first=f"min({self.engine.micros('started_at')})",
-                last=f"max({self.engine.micros('started_at')})",
-                used=", ".join(f"bool_or({test}) IS TRUE" for test in MARKS.values()),
-                file=self.engine.scan([str(path)]),
-            )
-        )
-        priced: dict[str, Priced] = {}
-        used: set[str] = set()
-        for key, _, _, _, longest, *marks in found:
-            own = {name for name, mark in zip(MARKS, marks, strict=True) if mark}
-            used |= own
-            priced[key] = Priced(tuple(name for name in USAGE_COLUMNS if name in own), longest)
-        state = path.stat()
-        return File(
-            path=path.relative_to(self.root).as_posix(),
-            day=day,
-            source=self.source,
-            rows=sum(row[1] for row in found),
-            bytes=state.st_size,
-            sha256=digest,
-            modified=state.st_mtime_ns,
-            dimensions=self.dimensions,
-            first=min(row[2] for row in found),
-            last=max(row[3] for row in found),
-            used=frozenset(used),
-            priced=priced,
-        )
 
     def _sharing_traces(self, day: date, live: Live) -> list[File]:
         """The files of a day that hold the rest of traces that just changed on the day before."""
@@ -481,11 +390,6 @@ def _together(files: Iterable[File], most: int) -> list[File]:
             break
         some.append(file)
     return some if len(some) > 1 else []
-
-
-def _plain(source: str) -> str:
-    """A source's name as part of a file name."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", source)[:40] or "_"
 
 
 def _remove(path: Path) -> None:
