@@ -26,8 +26,6 @@ class Cache:
 
     limit: int = BYTES
     taken: int = 0
-    hits: int = 0
-    misses: int = 0
     _kept: "OrderedDict[Hashable, tuple[Any, int]]" = field(default_factory=OrderedDict)
     """(answer, its size), those used last at the end."""
     _flights: dict[Hashable, _Flight] = field(default_factory=dict)
@@ -44,12 +42,10 @@ class Cache:
         """
         if key in self._kept:
             self._kept.move_to_end(key)
-            self.hits += 1
             found: Answer = self._kept[key][0]
             return found
         flight = self._flights.get(key)
         if flight is None:
-            self.misses += 1
             flight = self._flights[key] = _Flight(asyncio.ensure_future(self._made(key, make, size)))
         flight.waiting += 1
         try:

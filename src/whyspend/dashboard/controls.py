@@ -43,6 +43,7 @@ class Controls:
     presets: tuple[tuple[str, str, bool], ...]
     """(words, address, whether it is what is shown)."""
     keys: tuple[str, ...]
+    prices: tuple[str, ...] = PRICES
 
 
 def controls(question: Question, dimensions: Sequence[str]) -> Controls:

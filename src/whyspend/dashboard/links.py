@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from urllib.parse import quote, urlencode
 
 from whyspend.dashboard.grid import Link, Row
@@ -96,10 +96,3 @@ def _month_end(first: date) -> date:
 
 def _is_rest(value: str) -> bool:
     return value in ("(others)", "(adjustment)")
-
-
-def day_of(moment: Cell) -> date | None:
-    """The day of a cell that is one."""
-    if isinstance(moment, datetime):
-        return moment.date()
-    return moment if isinstance(moment, date) else None
