@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 
+from whyspend import __version__
 from whyspend.serving.endpoints import JSON, Endpoint, Parameter, Reply, Schema
 
 _PLACE = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -35,7 +35,7 @@ def description(endpoints: Sequence[Endpoint]) -> dict[str, object]:
             paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, path)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "whyspend", "version": version("whyspend")},
+        "info": {"title": "whyspend", "version": __version__},
         "paths": paths,
         "components": {
             "schemas": {"Refusal": _REFUSAL},
