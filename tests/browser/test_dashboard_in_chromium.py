@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,3 +249,32 @@ def test_the_overview_shows_by_itself_what_is_collected(browser: "Browser", tmp_
         page.locator("main", has_text="chat").wait_for(timeout=30_000)
         assert page.url == f"{live.address}/"
         quiet(watched, live.address)
+
+
+def test_a_person_signs_in_saves_a_rule_closes_a_month_and_signs_out(
+    served: Served, browser: "Browser", tmp_path: Path
+) -> None:
+    """In a real browser, for what it says of itself with a form (Origin, cookies) is what lets the form in."""
+    folder = tmp_path / "own"
+    shutil.copytree(served.folder, folder, ignore=shutil.ignore_patterns("spool"))
+    rule = "when project=nightly set feature=nightly-jobs"
+    with (
+        serving(folder, "--api-key", "env:SECRET", SECRET="correct-horse") as own,
+        opened(browser, own.address + PAGES["coverage"], offline=False) as watched,
+    ):
+        page = watched.page
+        page.get_by_label("Key").fill("correct-horse")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{PAGES['coverage']}")
+        page.locator(".trial input[name=try]").fill(rule)
+        page.get_by_role("button", name="Try").click()
+        page.get_by_role("button", name="Save it").click()
+        page.get_by_text("The rule is written to whyspend.toml.").wait_for()
+        assert 'feature = "nightly-jobs"' in (folder / "whyspend.toml").read_text()
+        page.goto(own.address + PAGES["prices"])
+        page.locator("input[name=month]").fill("2026-10")
+        page.get_by_role("button", name="Close it").click()
+        page.get_by_text("The month is closed").wait_for()
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_label("Key").wait_for()
+        quiet(watched, own.address)
