@@ -29,6 +29,24 @@ def test_a_page_that_this_address_served_itself_is_no_other_site() -> None:
     assert LOCAL.refusal(own) is None
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "http://[",
+        "http://127.0.0.1:8321@evil.example",
+        "ftp://127.0.0.1:8321",
+        "http://127.0.0.1",
+        "",
+        "//",
+    ],
+)
+def test_an_origin_that_is_not_this_address_is_refused_whatever_it_is(origin: str) -> None:
+    refused = LOCAL.refusal({"host": "127.0.0.1:8321", "origin": origin})
+    assert refused is not None
+    assert refused[0] == 403
+
+
 @pytest.mark.parametrize("given", ["", "S3CRET", "s3cret ", "s3cre", "käse"])
 def test_only_the_key_itself_opens(given: str) -> None:
     refused = BOUND.refusal({"host": "box:8321", "x-api-key": given})

@@ -134,10 +134,15 @@ def _away(held: Cell) -> Shown:
     """A link to where a trace can be seen; what is no web address is only text."""
     if not isinstance(held, str):
         return Shown("–")
-    parts = urlsplit(held)
-    if parts.scheme in ("http", "https") and parts.netloc:
-        return Shown("open", link=held, away=True)
-    return Shown(visible(held))
+    return Shown("open", link=held, away=True) if _is_web(held) else Shown(visible(held))
+
+
+def _is_web(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # http://[
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def _exact(held: Cell) -> str:

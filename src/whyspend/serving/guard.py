@@ -9,7 +9,6 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from whyspend.errors import UsageError
 from whyspend.serving.endpoints import Door
@@ -93,7 +92,7 @@ def is_of_another_site(headers: Mapping[str, str], host: str) -> bool:
     if headers.get("sec-fetch-site", "none") not in _OWN_SITES:
         return True
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    return origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}")
 
 
 def _name(host: str) -> str:
