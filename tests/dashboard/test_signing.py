@@ -1,7 +1,8 @@
 """Where a key is demanded: browsers sign in with it, and what takes calls in still wants the key itself."""
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 from tests.dashboard.served import Page, Served, serving
+
+from whyspend.dashboard import signing
+from whyspend.dashboard.signing import Signing
+from whyspend.serving import Answers, Guard, application
 
 KEY = "correct-horse-battery"
 BROWSER = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -104,7 +109,16 @@ def test_a_signed_in_browser_has_no_way_into_the_collector(method: str, path: st
 
 
 @pytest.mark.parametrize(
-    "onward", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", ""]
+    "onward",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "http://[",
+        "javascript:a",
+        "",
+    ],
 )
 def test_signing_in_leads_nowhere_else(onward: str, locked: Served) -> None:
     answer = asked(
@@ -148,3 +162,43 @@ def test_the_key_is_in_no_answer_of_any_page(locked: Served) -> None:
     with signed_in(locked) as client:
         for path in ("/", "/data", "/prices", "/reports/report", "/live", "/openapi.json", "/metrics"):
             assert KEY not in client.get(locked.address + path).text
+
+
+def without_a_port(ask: Callable[[httpx2.AsyncClient], Any]) -> Any:
+    async def scene() -> Any:
+        guard = Guard(KEY, is_local=False)
+        app = application(Signing(guard).endpoints(), guard, Answers())
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://box:8321") as client:
+            client.headers["Content-Type"] = "application/x-www-form-urlencoded"
+            return await ask(client)
+
+    return asyncio.run(scene())
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_a_form_of_somebody_without_the_key_is_waited_for_only_so_long(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing, "FORM_SECONDS", 0.05)
+
+    async def trickling() -> AsyncIterator[bytes]:
+        yield b"key="
+        await asyncio.sleep(60)
+
+    async def ask(client: httpx2.AsyncClient) -> int:
+        return (await client.post(path, content=trickling())).status_code
+
+    assert without_a_port(ask) == 408
+
+
+def test_those_who_try_keys_do_not_take_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "AT_ONCE", 2)
+    monkeypatch.setattr(signing, "WRONG_SECONDS", 0.2)
+
+    async def ask(client: httpx2.AsyncClient) -> list[int]:
+        tried = await asyncio.gather(*(client.post("/sign-in", content=b"key=x") for _ in range(5)))
+        right = await client.post("/sign-in", content=f"key={KEY}".encode())
+        return [*sorted(each.status_code for each in tried), right.status_code]
+
+    assert without_a_port(ask) == [401, 401, 503, 503, 503, 303]

@@ -5,21 +5,38 @@ token is this browser's alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from whyspend.dashboard.markup import page
-from whyspend.serving import ASKING_REFUSALS, JSON, Endpoint, Guard, Parameter, RefusedError, Reply, Schema
+from whyspend.serving import (
+    ASKING_REFUSALS,
+    JSON,
+    Answers,
+    Endpoint,
+    Guard,
+    Parameter,
+    RefusedError,
+    Reply,
+    Schema,
+)
 from whyspend.serving.sessions import cookie_of, fresh, set_cookie
 
 PATH = "/sign-in"
 
 FORM_BYTES = 64 << 10
 """The longest form."""
+
+FORM_SECONDS = 10.0
+"""How long it may take to arrive."""
+
+AT_ONCE = 50
+"""Forms of those who are not signed in, at once: whoever has no key must not take the places of those who have."""
 
 WRONG_SECONDS = 1.0
 """How long a wrong key is thought about."""
@@ -34,6 +51,7 @@ WRONG = {401: Reply("That is not the key.", HTML)}
 FORM_REFUSALS = {
     400: "The form is broken.",
     403: "The form is not of this page.",
+    408: "The form took too long to arrive.",
     413: "The form is too long.",
 }
 
@@ -54,7 +72,8 @@ def form_at(path: str, answer: Answered) -> Endpoint:
 
 def _open_form(path: str, answer: Answered, replies: Mapping[int, Reply]) -> Endpoint:
     """A form for whoever is not signed in."""
-    return Endpoint("POST", path, answer, replies=replies, refusals=FORM_REFUSALS, body=FORM, door="open")
+    refusals = {**FORM_REFUSALS, 503: "Too many sign in at once. Try again after Retry-After."}
+    return Endpoint("POST", path, answer, replies=replies, refusals=refusals, body=FORM, door="open")
 
 
 def _as_pages(refusals: Mapping[int, str]) -> Mapping[int, Reply]:
@@ -67,6 +86,8 @@ class Signing:
     """Signs browsers in and out."""
 
     guard: Guard
+    open: Answers = field(default_factory=Answers, compare=False)
+    """Forms that are being answered."""
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
@@ -82,22 +103,31 @@ class Signing:
 
     async def sign_in(self, request: Request) -> Response:
         """Take the key, and remember the browser by a cookie."""
-        given = await form_of(request)
-        onward = _own_path(given.get("next", ""))
-        if not self.guard.is_key(given.get("key", "")):
-            await asyncio.sleep(WRONG_SECONDS)
-            return page("sign_in.html", {"next": onward, "wrong": True}, 401)
+        with self._one_of_few():
+            given = await form_of(request)
+            onward = _own_path(given.get("next", ""))
+            if not self.guard.is_key(given.get("key", "")):
+                await asyncio.sleep(WRONG_SECONDS)
+                return page("sign_in.html", {"next": onward, "wrong": True}, 401)
         answer = RedirectResponse(onward, 303)
         answer.headers["Set-Cookie"] = set_cookie(self.guard.sessions.begin())
         return answer
 
     async def sign_out(self, request: Request) -> Response:
         """Forget the browser."""
-        await form_of(request)
+        with self._one_of_few():
+            await form_of(request)
         self.guard.sessions.end(cookie_of(request.headers))
         answer = RedirectResponse(PATH, 303)
         answer.headers["Set-Cookie"] = set_cookie("", 0)
         return answer
+
+    @contextmanager
+    def _one_of_few(self) -> Iterator[None]:
+        if self.open.open >= AT_ONCE:
+            raise RefusedError(503, "Too many sign in at once. Try again in a second.")
+        with self.open.one():
+            yield
 
 
 @dataclass(frozen=True)
@@ -141,15 +171,19 @@ async def form_of(request: Request) -> dict[str, str]:
     """The fields of a form; of one that comes twice, the last.
 
     Raises:
-        RefusedError: it is too long, or no form.
+        RefusedError: it is too long, too slow, or no form.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() not in FORM:
         raise RefusedError(400, "This takes a form.")
     body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > FORM_BYTES:
-            raise RefusedError(413, f"The form is longer than {FORM_BYTES >> 10} KiB.")
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > FORM_BYTES:
+                    raise RefusedError(413, f"The form is longer than {FORM_BYTES >> 10} KiB.")
+    except TimeoutError:
+        raise RefusedError(408, f"The form took longer than {FORM_SECONDS:g} s.") from None
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
     except ValueError:
@@ -158,6 +192,5 @@ async def form_of(request: Request) -> dict[str, str]:
 
 def _own_path(text: str) -> str:
     """A path of ours; the overview where it is none: a link must not lead from here to another site."""
-    parts = urlsplit(text)
     is_path = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-    return text if is_path and not parts.scheme and not parts.netloc else "/"
+    return text if is_path else "/"
