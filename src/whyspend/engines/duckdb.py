@@ -156,8 +156,8 @@ class DuckDB:
         return f"coalesce(list_contains({column}, {self.literal(value)}), false)"
 
     def each_item(self, items: str) -> str:
-        """In a SELECT: a row for each item of a list."""
-        return f"unnest({items})"
+        """In a SELECT: a row for each different item of a list."""
+        return f"unnest(list_distinct({items}))"
 
     def any_item(self, items: str, condition: Callable[[str], str]) -> str:
         """Whether a condition holds for any item of a list of texts; it is given the SQL of the item."""

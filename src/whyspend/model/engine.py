@@ -76,7 +76,7 @@ class Engine(Protocol):
         ...
 
     def each_item(self, items: str) -> str:
-        """In a SELECT: a row for each item of a list; none for an empty one, and for NULL."""
+        """In a SELECT: a row for each different item of a list; none for an empty one, and for NULL."""
         ...
 
     def any_item(self, items: str, condition: Callable[[str], str]) -> str:

@@ -79,7 +79,7 @@ def _call(chance: random.Random, number: int, count: int, trace: str, source: st
         latency_ms=chance.randrange(60_000),
         release=chance.choice((None, "1.2.3")),
         sample_rate=chance.choice((None, None, 0.25)),
-        tags=chance.choice((None, ("beta",), ("beta", HOSTILE[0]))),
+        tags=chance.choice((None, ("beta",), ("beta", HOSTILE[0], "beta"))),
         metadata=_metadata(chance),
         price_context=chance.choice(TERMS),
     )

@@ -213,3 +213,9 @@ def test_hostile_text_is_only_ever_a_value(asked: Answers, text: str) -> None:
                          Function("eq", (Name("metadata_value"), Literal(text))))),
     ):  # fmt: skip
         assert len(selected(asked, tree)) < 240 or set(text) <= set("%_")
+
+
+def test_no_id_and_no_project_is_no_run(asked: Answers) -> None:
+    assert asked.v1(limit=1)["runs"]
+    assert asked.v1(id=[])["runs"] == []
+    assert asked.v1(session=[])["runs"] == []

@@ -187,7 +187,7 @@ def of_v1(body: bytes) -> Paged:
 
 def wanted_of(asked: _OfV1) -> Wanted:
     """Which runs v1 asks for. By id, whatever else is asked for, as with LangSmith."""
-    if asked.id:
+    if asked.id is not None:
         return Wanted(None, tests=(_in("id", asked.id),))
     return Wanted(
         None if asked.session is None else tuple(asked.session),
