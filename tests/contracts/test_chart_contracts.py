@@ -91,6 +91,13 @@ def test_the_parts_of_a_report_add_up_to_its_total(by: tuple[str, ...], top: int
         assert added(chart) == answer.total["cost_usd"]
 
 
+@pytest.mark.parametrize("by", [("day",), ("day", "feature")])
+def test_more_moments_than_can_be_told_apart_are_not_drawn(by: tuple[str, ...], small: Workspace) -> None:
+    decades = small.window("1990-01-01", "2199-12-31")
+    assert small.ask("report", decades, by=by).rows
+    assert small.ask("report", decades, by=by, pictures=True).charts == ()
+
+
 def test_a_feature_has_one_colour_whatever_is_asked(small: Workspace) -> None:
     every = asked(small, "report").charts[0].colors
     some = small.ask("report", WEEK, where=("feature=chat",), pictures=True).charts[0].colors

@@ -16,6 +16,9 @@ SELECT {place}, {moment}, CAST(CAST(sum(cost) AS DECIMAL(38, 0)) AS VARCHAR) FRO
 MOST_DAYS, MOST_WEEKS = 92, 644
 """Days up to which each day, and each week, has its bar."""
 
+MOST_BARS = 750
+"""Moments of a picture, about the hours of a month: more are no wider than a pixel each, and take long to draw."""
+
 _HOUR = 3_600_000_000
 
 Own = tuple[Any, ...]
@@ -31,7 +34,7 @@ def pictures(data: Any, keys: Sequence[Any], lines: Lines, compared: bool) -> tu
     own = [key for key in keys if not key.is_time]
     numbers = colors(data, own)
     if times:
-        return (_of_rows(data, keys, times[0], lines, numbers),)
+        return _of_rows(data, keys, times[0], lines, numbers)
     title = f"Spend by {_listed(own)}" if own else "Spend"
     columns = (
         TableColumn(_listed(own) or "calls", "text"),
@@ -44,7 +47,7 @@ def pictures(data: Any, keys: Sequence[Any], lines: Lines, compared: bool) -> tu
     ]
     names = [key.name for key in own]
     by_day = _over_time(data, own, lines.keys, numbers)
-    return (by_day, *(ranked(title, columns, bars, by=names, colors=numbers) if own else ()))
+    return (*by_day, *(ranked(title, columns, bars, by=names, colors=numbers) if own else ()))
 
 
 def _named(data: Any, keys: Sequence[Any], own: Own) -> str:
@@ -55,7 +58,9 @@ def _listed(keys: Sequence[Any]) -> str:
     return " and ".join(key.name for key in keys)
 
 
-def _over_time(data: Any, keys: Sequence[Any], rows: Sequence[Own], numbers: dict[str, int]) -> Chart:
+def _over_time(
+    data: Any, keys: Sequence[Any], rows: Sequence[Own], numbers: dict[str, int]
+) -> tuple[Chart, ...]:
     """Spend by hour, day, week or month, whichever the window asks for, of the dearest rows and of the others."""
     time = data.key(_unit(data))
     data.added_up([*keys, time])
@@ -98,7 +103,9 @@ def _first_hour(data: Any) -> int:
     return int(data.window.start.timestamp()) * 1_000_000
 
 
-def _of_rows(data: Any, keys: Sequence[Any], at: int, lines: Lines, numbers: dict[str, int]) -> Chart:
+def _of_rows(
+    data: Any, keys: Sequence[Any], at: int, lines: Lines, numbers: dict[str, int]
+) -> tuple[Chart, ...]:
     """Of an answer by time: its own rows."""
     time, others = keys[at], [key for key in keys if not key.is_time]
     sums: dict[Own, int] = {}
@@ -125,23 +132,26 @@ def _stacked(
     amounts: dict[tuple[int, Any], int | None],
     by: Sequence[str],
     numbers: dict[str, int],
-) -> Chart:
-    """Parts over time; a moment without calls cost nothing, and no part of the others is made up."""
+) -> tuple[Chart, ...]:
+    """Parts over time; a moment without calls cost nothing, and no part of the others is made up. None for too many."""
+    moments = _moments(data, time, {moment for _, moment in amounts})
+    if len(moments) > MOST_BARS:
+        return ()
     places = [place for place in range(len(names)) if any(at == place for at, _ in amounts)]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (data.label(time, moment), *(_amount(amounts, place, moment) for place in places))
-        for moment in _moments(data, time, {moment for _, moment in amounts})
+        for moment in moments
     )
     title = f"Spend by {time.name}" + (f" and {' and '.join(by)}" if by else "")
     columns = (TableColumn(time.name, time.unit), *(TableColumn(names[place], "usd") for place in places))
-    return Chart("stacked_time", title, columns, rows, by=tuple(by), colors=numbers)
+    return (Chart("stacked_time", title, columns, rows, by=tuple(by), colors=numbers),)
 
 
 def _amount(amounts: dict[tuple[int, Any], int | None], place: int, moment: Any) -> Decimal | None:
     return usd(amounts.get((place, moment), 0))
 
 
-def _moments(data: Any, time: Any, found: set[Any]) -> list[Any]:
+def _moments(data: Any, time: Any, found: set[Any]) -> Sequence[Any]:
     """Those of the window without a gap; what is no time, such as an adjustment in an answer by hour, first."""
     known = sorted(moment for moment in found if not isinstance(moment, str))
     others = sorted(moment for moment in found if isinstance(moment, str))
