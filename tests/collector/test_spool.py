@@ -45,6 +45,17 @@ def test_what_was_written_is_told_in_the_order_of_the_file(spooling: Spool[int],
     assert sorted(heard) == [first + number for first in (1_000, 2_000, 3_000) for number in range(200)]
 
 
+def test_whoever_gives_up_waiting_keeps_nobody_else_from_being_told(
+    spooling: Spool[int], heard: list[int]
+) -> None:
+    given_up = [spooling.append(b"%d" % number, number) for number in range(50)]
+    for done in given_up:
+        done.cancel()
+    spooling.append(b"50", 50).result(10)
+    assert spooling.crashed is None
+    assert heard == list(range(51))
+
+
 @pytest.mark.parametrize("cut", [1, 3, 8, 9, 12])
 def test_a_torn_last_record_is_left_out_and_the_others_are_whole(
     spooling: Spool[int], tmp_path: Path, cut: int

@@ -102,6 +102,7 @@ class Spool(Generic[Kept]):
         """
         record = framed(payload)
         waiting = _Waiting(record, kept, Future())
+        waiting.done.set_running_or_notify_cancel()  # who waits may give up; what is written is told all the same
         with self._news:
             if self._stopping or (self._queue and self._queued + len(record) > WAITING_BYTES):
                 raise FullError
