@@ -1,5 +1,6 @@
 """What is known of a trace -> its calls, and what must not stand beside them in the ledger."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from whyspend.collector.traces import Changed, plain
@@ -54,7 +55,12 @@ def _below(calls: Iterable[Call], spans: Mapping[str, Record]) -> set[str]:
     told = {
         f"{plain(call.trace_id)}-{plain(call.call_id)[:SPAN_ID]}" for call in calls if call.kind != "tool"
     }
-    found = told
-    while found := {key for key, span in spans.items() if span.parent_id in found} - told:
-        told |= found
+    below: dict[str | None, list[str]] = defaultdict(list)
+    for key, span in spans.items():
+        below[span.parent_id].append(key)
+    left = list(told)
+    while left:
+        found = [key for key in below.get(left.pop(), ()) if key not in told]
+        told.update(found)
+        left += found
     return told & spans.keys()
