@@ -76,6 +76,13 @@ def test_all_that_a_span_has_is_read_alike() -> None:
     assert MARKER not in repr(read(protobuf(body)))
 
 
+@pytest.mark.parametrize("length", [100, 127, 128, 200, 256, 257, 5_000])
+def test_keys_are_read_alike_however_long(length: int) -> None:
+    name = "langsmith.metadata."
+    key = name + "x" * (length - len(name))
+    same(request(span(1, attributes={key: "held", "gen_ai.request.model": "gpt-4o"})))
+
+
 def test_fields_may_come_in_any_order_and_more_than_once() -> None:
     whole = message(request(llm(1), resource={"service.name": "s"})).resource_spans[0]
     resource = whole.resource.SerializeToString()

@@ -168,8 +168,8 @@ def _put_attribute(
 ) -> None:
     """Put an attribute among those that were found, if it is looked at. Its value is decoded only then."""
     at, end = attribute
-    is_usual = end - at > 2 and body[at] == _KEY and (key_end := at + 2 + body[at + 1]) <= end
-    if is_usual and _key(body[at + 2 : key_end], dimensions) is None:
+    is_usual = end - at > 2 and body[at] == _KEY and (size := body[at + 1]) < 0x80 and at + 2 + size <= end
+    if is_usual and _key(body[at + 2 : at + 2 + size], dimensions) is None:
         return  # as it nearly always is
     key: str | None = None
     place: Place | None = None
