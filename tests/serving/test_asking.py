@@ -16,6 +16,7 @@ from tests.workspace.histories import call, publish, workspace
 from whyspend.config import Config
 from whyspend.errors import LedgerError, UsageError
 from whyspend.serving import Answers, Asking, Endpoint, Guard, RefusedError, application
+from whyspend.serving import asking as asking_of
 from whyspend.workspace import Workspace
 
 FOREVER = "SELECT sum(hash(range)) FROM range(1000000000000)"
@@ -144,6 +145,21 @@ def test_a_question_that_failed_leaves_nothing_to_the_next_one(config: Config) -
         with pytest.raises(UsageError):
             await asking.ask(keeping)
         assert await asking.ask(looking) == 0
+
+    with Asking(config, workers=1) as asking:
+        run(scene)
+
+
+def test_an_answer_that_memory_cannot_hold_is_refused(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_of, "CELLS", 20)
+
+    async def scene() -> None:
+        assert len(await asking.ask(lambda place: place.engine.rows("SELECT range, 1 FROM range(10)"))) == 10
+        with pytest.raises(UsageError, match="more than 10 rows"):
+            await asking.ask(lambda place: place.engine.rows("SELECT range, 1 FROM range(100000000)"))
+        assert await asking.ask(one) == 1
 
     with Asking(config, workers=1) as asking:
         run(scene)

@@ -11,19 +11,21 @@ from typing import Any
 
 import duckdb
 
-from whyspend.errors import InputError, StoppedError
+from whyspend.errors import InputError, StoppedError, UsageError
 
 
 class DuckDB:
     """An Engine (see model.Engine) and the SqlWords of attribution, over one private in-memory database."""
 
-    def __init__(self, *, memory_limit: str = "", threads: int = 0) -> None:
+    def __init__(self, *, memory_limit: str = "", threads: int = 0, most_cells: int = 0) -> None:
         """Open the database.
 
         Args:
             memory_limit: such as "1GB"; larger work spills to a private temporary folder.
             threads: how many; 0 for one per core.
+            most_cells: that a statement may return; 0 for any number. They are beyond the memory limit.
         """
+        self._most_cells = most_cells
         spill = tempfile.mkdtemp(prefix="whyspend-")
         self._clean_up = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         settings: dict[str, str | bool | int | float | list[str]] = {
@@ -51,7 +53,18 @@ class DuckDB:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
         with _in_plain_words():
-            return self._connection.execute(sql).fetchall()
+            found = self._connection.execute(sql)
+            return self._some(found) if self._most_cells else found.fetchall()
+
+    def _some(self, found: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+        most = self._most_cells // max(len(found.description or ()), 1)
+        rows = found.fetchmany(most + 1)
+        if len(rows) > most:
+            raise UsageError(
+                f"The answer has more than {most:,} rows, which is too much here. Ask for fewer days, or by a key with "
+                "fewer values; the command line writes answers of any length."
+            )
+        return rows
 
     def columns(self, sql: str) -> list[tuple[str, str]]:
         """The names and types of the columns that a SELECT would yield."""
@@ -224,6 +237,6 @@ def _first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0].rstrip(".")
 
 
-def connect(*, memory_limit: str = "", threads: int = 0) -> DuckDB:
+def connect(*, memory_limit: str = "", threads: int = 0, most_cells: int = 0) -> DuckDB:
     """Open the engine."""
-    return DuckDB(memory_limit=memory_limit, threads=threads)
+    return DuckDB(memory_limit=memory_limit, threads=threads, most_cells=most_cells)

@@ -30,6 +30,10 @@ SECONDS = 30.0
 MEMORY = "200MB"
 """What the engine of one question may hold; larger work spills to a temporary folder."""
 
+CELLS = 2_000_000
+"""What a statement may return to it, beyond that memory: some 100 bytes each (measured), and more for what is
+made of them. A report by `trace_id` has a dozen for each trace."""
+
 AGAIN_SECONDS = 0.1
 
 Answer = TypeVar("Answer")
@@ -158,7 +162,8 @@ class Asking:
         try:
             return self._idle.pop()  # the one that was used last, so that few are made where few are needed
         except IndexError:
-            made: Engine = registry.load("engines", "duckdb").connect(memory_limit=self._memory)
+            duckdb = registry.load("engines", "duckdb")
+            made: Engine = duckdb.connect(memory_limit=self._memory, most_cells=CELLS)
             return made
 
 
