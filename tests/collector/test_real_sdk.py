@@ -85,6 +85,7 @@ def exact(folder: Path, served: Sequence[Served]) -> None:
         ("batch", {}),
         ("singly", {}),
         ("batches", {"LANGSMITH_OTEL_ENABLED": "true"}),
+        ("batches", {"LANGSMITH_OTEL_ENABLED": "true", "LANGSMITH_OTEL_ONLY": "true"}),
     ],
     ids=[
         "multipart in zstd",
@@ -92,6 +93,7 @@ def exact(folder: Path, served: Sequence[Served]) -> None:
         "JSON in batches",
         "one by one",
         "as spans too",
+        "as spans alone",
     ],
 )
 def test_feature_tokens_and_cost_of_every_call_of_the_sdk_are_exact(
@@ -106,18 +108,6 @@ def test_feature_tokens_and_cost_of_every_call_of_the_sdk_are_exact(
     assert SECRET not in server.text
     held = [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert not held
-
-
-def test_spans_of_the_sdk_are_each_there_once_with_their_owner(tmp_path: Path, models: ModelServer) -> None:
-    """In its mode of OpenTelemetry alone, LangChain's details and the model that answered are not sent."""
-    modes = {"LANGSMITH_OTEL_ENABLED": "true", "LANGSMITH_OTEL_ONLY": "true"}
-    with serving(tmp_path) as server:
-        play(server, models, **modes)
-        assert server.end() == 0
-    expected = [(each.feature, each.input_tokens, each.output_tokens) for each in map(told, models.served)]
-    found = [(each.feature, each.input_tokens, each.output_tokens) for each in priced(tmp_path)]
-    assert len(found) == CALLS * ROUNDS
-    assert Counter(found) == Counter(expected)
 
 
 def test_the_oldest_sdk_is_understood_too(tmp_path: Path, models: ModelServer) -> None:

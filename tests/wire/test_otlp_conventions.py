@@ -1,5 +1,6 @@
 """Each convention of spans gives the exact tokens, names, owners and costs."""
 
+import json
 import re
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.wire.otlp_payloads import (
 )
 from tests.wire.payloads import tokens
 
+from whyspend.wire.ingest import LARGEST_PART
 from whyspend.wire.otlp import names, read_json
 from whyspend.wire.otlp.names import is_read
 
@@ -242,6 +244,63 @@ def test_langfuse_parts_beyond_the_total_are_within_input_and_output() -> None:
     details = '{"input":6,"output":2055,"completion_details.reasoning":1104,"total":2061}'
     call = counted(langfuse__observation__type="generation", langfuse__observation__usage_details=details)
     assert tokens(call) == {"input": 6, "output": 951, "reasoning": 1104}
+
+
+OUTPUTS: dict[str, Any] = {
+    "generations": [
+        [
+            {
+                "text": MARKER,
+                "message": {
+                    "lc": 1,
+                    "kwargs": {
+                        "content": MARKER,
+                        "usage_metadata": {
+                            "input_tokens": 1200,
+                            "output_tokens": 300,
+                            "total_tokens": 1500,
+                            "input_token_details": {"cache_read": 1024},
+                            "output_token_details": {"reasoning": 128},
+                        },
+                        "response_metadata": {"model_name": "gpt-4o-2024-08-06", "service_tier": "flex"},
+                    },
+                },
+            }
+        ]
+    ],
+    "llm_output": None,
+}
+"""What LangChain's ChatOpenAI gives a tracer."""
+
+
+@pytest.mark.parametrize("scope", ["langsmith", "test"])
+def test_the_outputs_in_langsmith_s_own_spans_tell_more_than_the_totals(scope: str) -> None:
+    said = {"gen_ai.completion": json.dumps(OUTPUTS)}
+    body = request(llm(1, tokens=(1200, 300), attributes=said), scope=scope)
+    (call,) = calls_of(records_of(body))
+    if scope == "test":
+        assert (tokens(call), call.model_answered) == ({"input": 1200, "output": 300}, None)
+        return
+    assert tokens(call) == {"input": 176, "cache_read": 1024, "output": 172, "reasoning": 128}
+    assert (call.usage_source, call.usage_flag) == ("generations", None)
+    assert (call.model_answered, call.price_context) == ("gpt-4o-2024-08-06", "service_tier=flex")
+    assert MARKER not in repr(read_json(body, ())) + repr(records_of(body))
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        *("", "{", "[]", "3", MARKER, '{"usage_metadata": 3}', '{"usage_metadata":{"input_tokens":0}}'),
+        json.dumps({**OUTPUTS, "more": "x" * LARGEST_PART}),
+        {"intValue": "3"},
+        {"stringValue": None},
+    ],
+    ids=lambda outputs: str(outputs)[:40],
+)
+def test_where_outputs_tell_no_usage_the_totals_count(outputs: Any) -> None:
+    said = {"gen_ai.completion": outputs}
+    (call,) = calls_of(records_of(request(llm(1, attributes=said), scope="langsmith")))
+    assert (tokens(call), call.usage_source) == ({"input": 100, "output": 20}, "metadata")
 
 
 def test_a_model_without_counts_is_a_call_whose_usage_is_missing() -> None:

@@ -83,6 +83,24 @@ def test_keys_are_read_alike_however_long(length: int) -> None:
     same(request(span(1, attributes={key: "held", "gen_ai.request.model": "gpt-4o"})))
 
 
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        '{"usage_metadata":{"input_tokens":7,"output_tokens":3},"model":"m","text":"..."}',
+        "{",
+        "x" * 5_000_000,
+        7,
+    ],
+    ids=["usage", "broken", "too long", "no text"],
+)
+def test_the_outputs_of_langsmith_s_spans_are_read_alike(outputs: str | int) -> None:
+    body = request(llm(1, attributes={"gen_ai.completion": outputs}), scope="langsmith")
+    same(body)
+    (found,) = read(protobuf(body)).spans
+    is_read = isinstance(outputs, str) and "usage" in outputs
+    assert (found.reply is not None and found.reply.usage is not None) == is_read
+
+
 def test_fields_may_come_in_any_order_and_more_than_once() -> None:
     whole = message(request(llm(1), resource={"service.name": "s"})).resource_spans[0]
     resource = whole.resource.SerializeToString()

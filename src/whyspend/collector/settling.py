@@ -7,10 +7,7 @@ from whyspend.collector.traces import Changed, plain
 from whyspend.collector.twins import Settlement
 from whyspend.model import Call
 from whyspend.wire.ingest import calls_of, dropped_of
-from whyspend.wire.otlp import Record, settle
-
-LANGSMITH = "langsmith"
-"""The scope of the spans that LangSmith's SDK writes of runs."""
+from whyspend.wire.otlp import LANGSMITH, Record, settle
 
 SPAN_ID = 16
 """The digits of a run's id that stand for it where another instrumentation's span is below it."""

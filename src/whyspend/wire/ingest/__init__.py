@@ -18,6 +18,7 @@ from whyspend.wire.ingest._calls import calls_of, dropped_of
 from whyspend.wire.ingest._event import Event, Op, Reply
 from whyspend.wire.ingest._held import MOST_VERSIONS, Held, is_ended, merged, to_run, trace_of
 from whyspend.wire.ingest._multipart import Part, Parts
+from whyspend.wire.ingest._numbers import reply_of
 from whyspend.wire.ingest._reading import event_of_run, events_of, events_of_batch
 from whyspend.wire.ingest._refusing import LARGEST_BATCH, LARGEST_PART, MOST_PARTS, BodyError
 
@@ -40,6 +41,7 @@ __all__ = [
     "events_of_batch",
     "is_ended",
     "merged",
+    "reply_of",
     "to_run",
     "trace_of",
 ]

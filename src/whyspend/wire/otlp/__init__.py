@@ -5,6 +5,7 @@ trace's records. A `Record` holds no text but names and tags, so it may be kept 
 two of one span, `fitted` moves one to other dimensions.
 """
 
+from whyspend.wire.otlp.names import LANGSMITH
 from whyspend.wire.otlp.of_json import read_json
 from whyspend.wire.otlp.of_protobuf import read_protobuf
 from whyspend.wire.otlp.records import Record, fitted, to_record
@@ -12,6 +13,7 @@ from whyspend.wire.otlp.spans import Batch, Span, TooManyError
 from whyspend.wire.otlp.traces import Settled, fuller, settle
 
 __all__ = [
+    "LANGSMITH",
     "Batch",
     "Record",
     "Settled",

@@ -86,12 +86,18 @@ OUTPUT_IMAGE = ("gen_ai.usage.image.output_tokens",)
 INPUT_DETAILS = "gen_ai.usage.input_token_details"
 OUTPUT_DETAILS = "gen_ai.usage.output_token_details"
 """LangSmith's exporter writes both as Python prints a dict."""
+OUTPUTS = "gen_ai.completion"
+"""In JSON, with the answer: read in spans of LANGSMITH alone, and reduced to numbers and names there. Of LangChain's
+models, the attributes have the totals only."""
 USAGE_DETAILS = "langfuse.observation.usage_details"
 COST_DETAILS = "langfuse.observation.cost_details"
 PROVIDER_METADATA = "ai.response.providerMetadata"
 """JSON. The last one is the only place where any convention tells cache writes for an hour from others."""
 
 # Who and what
+
+LANGSMITH = "langsmith"
+"""The scope of the spans that LangSmith's SDK writes of runs."""
 
 MODEL_ANSWERED = ("gen_ai.response.model", "llm.response.model_name", "ai.response.model")
 MODEL_REQUESTED = (

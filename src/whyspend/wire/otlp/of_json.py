@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from whyspend.wire.ingest import LARGEST_PART, Reply, reply_of
 from whyspend.wire.otlp import names
 from whyspend.wire.otlp.spans import LONGEST_KEY, LONGEST_VALUE, Batch, Span, Value, micros
 
@@ -169,7 +170,19 @@ def _span(raw: Raw, dimensions: tuple[str, ...], scope: _Scope, resource: dict[s
         scope_version=scope.version or "",
         attributes=_attributes(found.attributes or (), dimensions),
         resource=resource,
+        reply=_reply(found.attributes or ()) if scope.name == names.LANGSMITH else None,
     )
+
+
+def _reply(items: Sequence[_Attribute]) -> Reply | None:
+    """What the outputs of a run say beside the answer; None where they are larger than those that are read."""
+    said = [item.value for item in items if item.key == names.OUTPUTS]
+    if not said or len(said[-1]) > LARGEST_PART:
+        return None
+    found: _AnyValue | None = _of_shape(_VALUE, said[-1])
+    if found is None or isinstance(found.string_value, UnsetType):
+        return None
+    return reply_of(found.string_value.encode())
 
 
 def _events(events: Sequence[_Event], dimensions: tuple[str, ...]) -> tuple[str | None, int | None]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from sys import maxsize
 
+from whyspend.wire.ingest import LARGEST_PART, Reply, reply_of
 from whyspend.wire.otlp import names
 from whyspend.wire.otlp.fields import BYTES, FIXED64, VARINT, WireError, fields, signed, tag
 from whyspend.wire.otlp.spans import LONGEST_KEY, LONGEST_VALUE, Batch, Span, Value, micros
@@ -38,6 +39,9 @@ _STRING, _BOOL, _INT = tag(1, BYTES), tag(2, VARINT), tag(3, VARINT)
 _DOUBLE, _ARRAY = tag(4, FIXED64), tag(5, BYTES)
 _ITEMS = tag(1, BYTES)
 """In the value of an attribute, and in a list there."""
+
+_OUTPUTS = bytes((_KEY, len(names.OUTPUTS))) + names.OUTPUTS.encode()
+"""How the attribute begins, as every exporter writes it: the key first."""
 
 _NUMBER, _FLOAT = struct.Struct("<Q"), struct.Struct("<d")
 _NOWHERE = (0, 0)
@@ -103,10 +107,14 @@ def _span(
     attributes: dict[str, Value] = {}
     error_type: str | None = None
     first_token: int | None = None
+    reply: Reply | None = None
     for head, begin, end in fields(body, *place):
         if head == _ATTRIBUTES:
             batch.pass_part()
-            _put_attribute(attributes, body, (begin, end), dimensions)
+            if scope[0] == names.LANGSMITH and body.startswith(_OUTPUTS, begin, end):
+                reply = _reply(body, (begin, end))
+            else:
+                _put_attribute(attributes, body, (begin, end), dimensions)
         elif head == _EVENTS:
             batch.pass_part()
             name = _event_name(body, (begin, end))
@@ -137,7 +145,14 @@ def _span(
         scope_version=scope[1],
         attributes=attributes,
         resource=resource,
+        reply=reply,
     )
+
+
+def _reply(body: bytes, attribute: Place) -> Reply | None:
+    """What the outputs of a run say beside the answer; None where they are larger than those that are read."""
+    begin, end = _last(body, _last(body, attribute, _VALUE) or _NOWHERE, _STRING) or _NOWHERE
+    return reply_of(body[begin:end]) if end - begin <= LARGEST_PART else None
 
 
 def _event_name(body: bytes, event: Place) -> str:

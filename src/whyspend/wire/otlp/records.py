@@ -130,7 +130,7 @@ def _call(
     else:
         return None
     _put_story(call, span, metadata)
-    call.price_context = _price_context(span.attributes, metadata, tier)
+    call.price_context = _price_context(span, metadata, tier)
     _put_owners(call, span, metadata, dimensions)
     return call
 
@@ -158,7 +158,7 @@ def _put_story(call: Call, span: Span, metadata: Mapping[str, Value]) -> None:
         call.error_kind = said if isinstance(said, str) and _CLASS.fullmatch(said) else None
     call.provider = _text(span, names.PROVIDER)
     call.model_requested = _text(span, names.MODEL_REQUESTED)
-    call.model_answered = _text(span, names.MODEL_ANSWERED)
+    call.model_answered = _text(span, names.MODEL_ANSWERED) or (span.reply.model if span.reply else None)
     call.thread_id = _thread(span, metadata)
     call.release = _release(span, metadata)
     call.root_name = _text(span, names.TRACE_NAME)
@@ -283,8 +283,12 @@ def _moment(text: str) -> int | None:
         return None
 
 
-def _price_context(attributes: Mapping[str, Value], metadata: Mapping[str, Value], tier: str) -> str:
+def _price_context(span: Span, metadata: Mapping[str, Value], tier: str) -> str:
     """Write the terms at which the call was served: what the response says, else what a person wrote."""
     said: dict[str, Any] = {key: metadata.get(key) for key in CONTEXT_KEYS}
-    said["service_tier"] = tier or first(attributes, names.TIER) or said["service_tier"]
+    if (reply := span.reply) is not None:
+        said["service_tier"] = reply.service_tier or said["service_tier"]
+        said["speed"] = reply.speed or said["speed"]
+        said["inference_geo"] = reply.inference_geo or said["inference_geo"]
+    said["service_tier"] = tier or first(span.attributes, names.TIER) or said["service_tier"]
     return price_context(said)

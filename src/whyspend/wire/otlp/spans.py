@@ -4,6 +4,8 @@ import sys
 
 from msgspec import Struct
 
+from whyspend.wire.ingest import Reply
+
 Value = str | int | float | bool | list[str]
 LONGEST_VALUE = 20_000
 """Characters of a text that is looked at, such as a JSON object of usage."""
@@ -39,6 +41,8 @@ class Span(Struct, gc=False):
     scope_version: str
     attributes: dict[str, Value]
     resource: dict[str, Value]
+    reply: Reply | None = None
+    """What LangSmith's SDK wrote of a run's outputs, without the answer."""
 
 
 class Batch(Struct, gc=False):

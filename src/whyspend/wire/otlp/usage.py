@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from whyspend.model import Call
 from whyspend.wire._amounts import pico
-from whyspend.wire._usage import as_count, put_usage
+from whyspend.wire._usage import as_count, put_reported, put_usage
 from whyspend.wire.otlp import names
 from whyspend.wire.otlp.spans import Span, Value
 
@@ -49,6 +49,11 @@ def put_counts(call: Call, span: Span) -> str:
 
     A span that names no token, or 0 and 0, has no counts: streams write that where the provider told nothing.
     """
+    if (reply := span.reply) is not None:
+        call.web_searches = reply.web_searches
+        if (usage := reply.usage) is not None and (usage.input_tokens or usage.output_tokens):
+            call.usage_source = reply.usage_source
+            return put_reported(call, usage, exclusive=False)
     found = _langfuse(span.attributes) or _named(span, call.kind)
     if not found.prompt and not found.completion:
         call.usage_flag = "missing"
