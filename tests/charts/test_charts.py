@@ -34,8 +34,11 @@ EYES = (
 )
 
 
-def parsed(picture: Picture, **options: object) -> ET.Element:
-    return ET.fromstring(charts.svg(SAMPLES[picture], **options))  # type: ignore[arg-type]
+def parsed(picture: Picture, width: int = charts.WIDE, theme: charts.Theme | None = None) -> ET.Element:
+    """A picture for a page; with a theme one that stands alone."""
+    chart = SAMPLES[picture]
+    drawn = charts.poster("t", [chart], width=width, theme=theme) if theme else charts.svg(chart, width=width)
+    return ET.fromstring(drawn)
 
 
 def tips(root: ET.Element) -> list[str]:
@@ -46,7 +49,7 @@ def tips(root: ET.Element) -> list[str]:
 @pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
 @pytest.mark.parametrize("picture", KINDS)
 def test_every_picture_is_plain_svg_whatever_the_names(
-    picture: Picture, width: int, theme: str | None
+    picture: Picture, width: int, theme: charts.Theme | None
 ) -> None:
     root = parsed(picture, width=width, theme=theme)
     elements = [element.tag.removeprefix(SVG) for element in root.iter()]
@@ -217,14 +220,29 @@ def test_a_picture_of_one_row_is_drawn() -> None:
 @pytest.mark.parametrize("theme", ["light", "dark", "auto"])
 @pytest.mark.parametrize("picture", KINDS)
 def test_a_bitmap_is_made_of_it(picture: Picture, theme: charts.Theme) -> None:
-    drawn = png(SAMPLES[picture], theme=theme, zoom=1)
+    drawn = png("t", [SAMPLES[picture]], theme=theme, zoom=1)
     assert drawn.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_pictures_stand_below_one_another_in_one_that_stands_alone() -> None:
+    root = ET.fromstring(charts.poster("report of a week", [SAMPLES["shares"], SAMPLES["waterfall"]]))
+    titles = [e for e in root.iter(f"{SVG}text") if e.attrib.get("class") == "title"]
+    assert [title.text for title in titles] == [SAMPLES["shares"].title, SAMPLES["waterfall"].title]
+    alone = [charts.svg(SAMPLES[name]) for name in ("shares", "waterfall")]
+    heights = [float(ET.fromstring(each).attrib["height"]) for each in alone]
+    assert float(root.attrib["height"]) == pytest.approx(sum(heights) + 2 * 30 + 3 * 16)
+    assert float(titles[1].attrib["y"]) > heights[0]
+
+
+def test_an_answer_without_a_picture_is_one_that_says_so() -> None:
+    root = ET.fromstring(charts.poster("forecast of a week", []))
+    assert [e.text for e in root.iter(f"{SVG}text")] == ["forecast of a week: no picture"]
 
 
 def test_a_bitmap_has_words_where_the_machine_has_no_font() -> None:
     from resvg_py import svg_to_bytes
 
-    drawn = charts.svg(SAMPLES["histogram"], theme="light")
+    drawn = charts.poster("t", [SAMPLES["histogram"]], theme="light")
     mute = svg_to_bytes(svg_string=drawn, skip_system_fonts=True)
     told = svg_to_bytes(
         svg_string=drawn, skip_system_fonts=True, font_files=[str(FONT)], sans_serif_family="DejaVu Sans"

@@ -21,7 +21,7 @@ HEADER = (
     b"since,until,feature,calls,requests,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,"
     b"reasoning_tokens,cost_usd,unpriced_calls\n"
 )
-FORMATS = ("csv", "html", "json", "markdown", "parquet", "text")
+FORMATS = ("csv", "html", "json", "markdown", "parquet", "png", "svg", "text")
 
 
 def test_csv_has_the_columns_of_the_contract(ask: Ask) -> None:

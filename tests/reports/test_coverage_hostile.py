@@ -65,7 +65,7 @@ def test_every_format_of_every_view_is_harmless(
     out = io.BytesIO()
     options = {"engine": hostile.engine} if name == "parquet" else {}
     registry.load("formats", name).write(answer, out, **options)
-    if name == "parquet":
+    if name in ("parquet", "png"):
         return
     text = out.getvalue().decode()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e\u2066]", text)

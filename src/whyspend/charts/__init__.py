@@ -5,14 +5,14 @@ memory and half a second for its first picture; this takes nothing on disk and 2
 theme without a second picture, and each bar knows its name for whoever clicks it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from whyspend.charts import bars, lines
+from whyspend.charts import bars, frame, lines
 from whyspend.charts.frame import Drawn, sheet
 from whyspend.charts.palette import Theme, stylesheet
 from whyspend.model import Chart, Picture
 
-__all__ = ["NARROW", "WIDE", "Theme", "stylesheet", "svg"]
+__all__ = ["NARROW", "WIDE", "Theme", "poster", "stylesheet", "svg"]
 
 WIDE, NARROW = 880, 330
 """The widths that pages show: on a screen or paper, and on a phone."""
@@ -28,17 +28,25 @@ _PICTURES: Mapping[Picture, Callable[[Chart, float], Drawn]] = {
 }
 
 
-def svg(chart: Chart, *, width: int = WIDE, theme: Theme | None = None) -> str:
-    """One `<svg>` element.
+def svg(chart: Chart, *, width: int = WIDE) -> str:
+    """One `<svg>` element, for a page that has the title and `stylesheet()`; its height follows from the width.
 
     Bars carry `data-name` (a name or part) and `data-at` (a moment, a row's name or number), for whoever wants to ask
     for what they show, and a `<title>` with their exact number for people.
+    """
+    return sheet(chart.title, width, _PICTURES[chart.picture](chart, width))
+
+
+def poster(title: str, charts: Sequence[Chart], *, width: int = WIDE, theme: Theme = "auto") -> str:
+    """One `<svg>` element that stands alone: pictures below one another, each with its title.
 
     Args:
-        chart: what to draw.
-        width: of the picture; the height follows.
-        theme: with one it stands alone, in a file: with its own colours, title and paper. Without, it is for a page
-            that has the title and `stylesheet()`.
+        title: of the whole, for who does not see it.
+        charts: what to draw; none: the title says so.
+        width: of each picture.
+        theme: its colours; auto: as the reader's machine is set.
     """
-    drawn = _PICTURES[chart.picture](chart, width)
-    return sheet(chart.title, width, drawn, stylesheet(theme, "svg") if theme else "")
+    drawn = [(chart.title, _PICTURES[chart.picture](chart, width)) for chart in charts]
+    return frame.poster(
+        title, width, drawn or [(f"{title}: no picture", Drawn(0, ""))], stylesheet(theme, "svg")
+    )

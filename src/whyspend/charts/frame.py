@@ -7,6 +7,9 @@ from datetime import date
 from whyspend.charts import ink
 from whyspend.charts.scales import Scale, day_ticks, day_words, thinned
 
+_PAD, _TITLE = 16.0, 30.0
+"""Of a picture that stands alone: around it, and for its title."""
+
 LINE = 18
 """The height of a line of words."""
 
@@ -95,33 +98,38 @@ def margin(said: Sequence[str]) -> float:
     return max((ink.wide(word) for word in said), default=0.0) + 12
 
 
-def sheet(title: str, width: float, drawn: Drawn, style: str) -> str:
-    """The picture as one SVG element. With a style it stands alone, with its title and its paper.
+def sheet(title: str, width: float, drawn: Drawn) -> str:
+    """The picture as one SVG element, for a page that has its title and its style.
 
     Who does not see it is told its title; the numbers are in the table beside it.
     """
-    pad = 16.0 if style else 0.0
-    top = 30.0 if style else 0.0
-    inner = ink.element("g", drawn.body, transform=f"translate({pad:g} {pad + top:g})")
-    whole_width, whole_height = width + 2 * pad, drawn.height + top + 2 * pad
-    alone = (
-        (
-            f"<style>{style}</style>",
-            ink.element("rect", class_="paper", width=whole_width, height=whole_height),
-            ink.element("text", ink.said(title), x=pad, y=pad + 14, font_weight="600", class_="title"),
+    return _svg(title, width, drawn.height, drawn.body)
+
+
+def poster(title: str, width: float, titled: Sequence[tuple[str, Drawn]], style: str) -> str:
+    """Pictures below one another as one SVG element that stands alone, with their titles, paper and style."""
+    parts = [f"<style>{style}</style>"]
+    top = _PAD
+    for name, drawn in titled:
+        parts.append(
+            ink.element("text", ink.said(name), x=_PAD, y=top + 14, font_weight="600", class_="title")
         )
-        if style
-        else ()
-    )
+        parts.append(ink.element("g", drawn.body, transform=f"translate({_PAD:g} {top + _TITLE:g})"))
+        top += _TITLE + drawn.height + _PAD
+    whole_width = width + 2 * _PAD
+    parts.insert(1, ink.element("rect", class_="paper", width=whole_width, height=top))
+    return _svg(title, whole_width, top, *parts)
+
+
+def _svg(title: str, width: float, height: float, *inside: str) -> str:
     return ink.element(
         "svg",
-        *alone,
-        inner,
+        *inside,
         xmlns="http://www.w3.org/2000/svg",
         class_="chart",
         role="img",
         aria_label=title,
-        viewBox=f"0 0 {whole_width:g} {whole_height:g}",
-        width=whole_width,
-        height=whole_height,
+        viewBox=f"0 0 {width:g} {height:g}",
+        width=width,
+        height=height,
     )

@@ -1,8 +1,9 @@
 """A chart as a bitmap, for where no SVG is shown: mail, Slack. By resvg (extra `pictures`), without a browser."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from whyspend.charts import WIDE, svg
+from whyspend.charts import WIDE, poster
 from whyspend.charts.palette import Theme
 from whyspend.errors import MissingExtraError
 from whyspend.model import Chart
@@ -13,8 +14,10 @@ FONT = Path(__file__).parent / "data" / "DejaVuSansCondensed.ttf"
 _FAMILY = "DejaVu Sans"
 
 
-def png(chart: Chart, *, width: int = WIDE, theme: Theme = "light", zoom: float = 2.0) -> bytes:
-    """A PNG with the title, `zoom` times as many pixels as the SVG has units.
+def png(
+    title: str, charts: Sequence[Chart], *, width: int = WIDE, theme: Theme = "light", zoom: float = 2.0
+) -> bytes:
+    """The pictures of a poster as PNG, with `zoom` times as many pixels as the SVG has units.
 
     Raises:
         MissingExtraError: resvg is not installed.
@@ -27,7 +30,7 @@ def png(chart: Chart, *, width: int = WIDE, theme: Theme = "light", zoom: float 
         ) from None
     still: Theme = "light" if theme == "auto" else theme
     drawn: bytes = svg_to_bytes(
-        svg_string=svg(chart, width=width, theme=still),
+        svg_string=poster(title, charts, width=width, theme=still),
         zoom=zoom,
         font_files=[str(FONT)],
         sans_serif_family=_FAMILY,

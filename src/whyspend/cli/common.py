@@ -82,8 +82,10 @@ def destination(name: str, output: Path | None, append: bool) -> Path | None:
     if append and (name != "csv" or output is None):
         raise UsageError("--append goes with --format csv and -o FILE.")
     if output is None:
-        if name == "parquet" and sys.stdout.isatty():
-            raise UsageError("Parquet is not for a terminal. Give -o FILE, or send it into a pipe.")
+        if name in ("parquet", "png") and sys.stdout.isatty():
+            raise UsageError(
+                f"{name.capitalize()} is not for a terminal. Give -o FILE, or send it into a pipe."
+            )
         return None
     if output.is_dir():
         raise InputError(f"Cannot write {output}: it is a folder. Give a file as -o.")

@@ -22,7 +22,7 @@ MOST = 100
     "form",
     default="text",
     show_default=True,
-    type=click.Choice(registry.names("formats")),
+    type=click.Choice([name for name in registry.names("formats") if name not in ("png", "svg")]),
     help="How to write it.",
 )
 @click.option(

@@ -69,4 +69,4 @@ def _drawn(section: Section) -> Section:
     from whyspend.charts.png import png
 
     charts = section.table.charts
-    return replace(section, picture=png(charts[0])) if charts else section
+    return replace(section, picture=png(charts[0].title, charts[:1])) if charts else section
