@@ -3,6 +3,7 @@
 A template `report_<name>.html` may show more around it; none is needed.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,8 @@ class Exploring:
         except UsageError as error:
             # The form stays, to be filled in otherwise: some questions need more than the days.
             return {**around, "answer": None, "error": visible(str(error)), "status": 400}
-        return {**around, "answer": shown(self.desk, question, table), "error": ""}
+        answer = await asyncio.to_thread(shown, self.desk, question, table)  # pictures take a while to draw
+        return {**around, "answer": answer, "error": ""}
 
 
 def _of_rules(question: Question, config: Config) -> Mapping[str, Any]:

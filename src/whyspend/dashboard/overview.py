@@ -60,11 +60,12 @@ class Overview:
             self.desk.table(month),
             self.desk.table(limits),
         )
+        spent = await asyncio.to_thread(shown, self.desk, spend, of_spend, most=ROWS, but=FEWER)
         return {
             "question": asked,
             "presets": presets(asked, "/"),
             "owner": owner,
-            "spend": shown(self.desk, spend, of_spend, most=ROWS, but=FEWER),
+            "spend": spent,
             "spent": _total(of_spend, "cost_usd"),
             "change": _total(of_spend, "change_usd"),
             "why": shown(self.desk, why, of_why, most=CAUSES),

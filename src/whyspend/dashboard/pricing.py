@@ -94,7 +94,7 @@ class Pricing:
             "question": asked,
             "controls": replace(controls(asked.of("report"), ()), own=()),
             "every": every,
-            "book": grid_of(book, _to_model),
+            "book": await asyncio.to_thread(grid_of, book, _to_model),
             "unpriced": grid_of(unpriced),
             "toml": list(dict.fromkeys(filter(None, entries))),
             "months": grid_of(months),

@@ -1,5 +1,6 @@
 """What all pages share: the frame, what is said once after something was changed, and errors as a page."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,10 +48,14 @@ class Showing:
     desk: Desk
 
     async def page(self, request: Request, template: str, make: Callable[[], Awaitable[Values]]) -> Response:
-        """A page of a template and its values, or of why there are none."""
+        """A page of a template and its values, or of why there are none.
+
+        A long one takes half a second to write, so that is done in a thread: what takes calls in shares this loop.
+        """
         try:
             values = await make()
-            return self._page(request, template, values, values.get("status", 200))
+            status = values.get("status", 200)
+            return await asyncio.to_thread(self._page, request, template, values, status)
         except (WhyspendError, RefusedError) as error:
             return self._failed(request, error)
 
