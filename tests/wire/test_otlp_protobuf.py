@@ -147,6 +147,13 @@ def test_more_spans_than_are_taken_are_told() -> None:
             reader(written, DIMENSIONS, 3)
 
 
+def test_more_attributes_of_an_exception_than_are_taken_are_told() -> None:
+    one = message(request(span(1))).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+    event = written_bytes(11, written_bytes(2, b"exception") + b"\x1a\x00" * 60)
+    with pytest.raises(TooManyError):
+        read_protobuf(written_bytes(1, written_bytes(2, written_bytes(2, one + event))), DIMENSIONS, 3)
+
+
 @pytest.mark.parametrize("part", [b"\x4a\x00", b"\x5a\x00"])
 def test_more_attributes_and_events_than_are_taken_are_told(part: bytes) -> None:
     one = message(request(span(1))).resource_spans[0].scope_spans[0].spans[0].SerializeToString()

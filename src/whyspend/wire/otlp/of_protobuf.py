@@ -119,7 +119,7 @@ def _span(
             batch.pass_part()
             name = _event_name(body, (begin, end))
             if name == names.EXCEPTION_EVENT:
-                error_type = _error_type(body, (begin, end)) or error_type
+                error_type = _error_type(body, (begin, end), batch) or error_type
             elif name in names.FIRST_TOKEN_EVENTS and first_token is None:
                 first_token = _time(body, _last(body, (begin, end), _EVENT_TIME))
         elif head in _OF_A_SPAN:
@@ -160,10 +160,11 @@ def _event_name(body: bytes, event: Place) -> str:
     return _text(body, (begin, end)) if end - begin <= LONGEST_KEY else ""
 
 
-def _error_type(body: bytes, event: Place) -> str | None:
+def _error_type(body: bytes, event: Place, batch: Batch) -> str | None:
     """The class of an exception."""
     found: dict[str, Value] = {}
     for attribute in _all(body, event, _EVENT_ATTRIBUTES):
+        batch.pass_part()
         _put_attribute(found, body, attribute, (names.EXCEPTION_TYPE,))
     text = found.get(names.EXCEPTION_TYPE)
     return text if isinstance(text, str) else None
