@@ -17,7 +17,7 @@ from whyspend.collector.records import Heard
 from whyspend.collector.spool import Spool
 from whyspend.collector.traces import Traces
 from whyspend.errors import LedgerError, UsageError
-from whyspend.ledger import Writer, disk
+from whyspend.ledger import Writer, disk, identity
 from whyspend.wire.ingest import Event
 from whyspend.wire.otlp import Record
 from whyspend.workspace import Workspace, prices
@@ -40,6 +40,8 @@ class Collector:
     publisher: Publisher
     source: str
     """The name under which the ledger holds its calls."""
+    ledger_id: str
+    """By which a pull into the same ledger knows that it would count these calls twice."""
     accepted: int = 0
     """Events since the start that are on the disk."""
     accepted_spans: int = 0
@@ -148,7 +150,15 @@ def _running(
     spooling.start()
     publisher.start()
     try:
-        yield Collector(folder, place.config.dimensions, traces, spooling, publisher, source)
+        yield Collector(
+            folder,
+            place.config.dimensions,
+            traces,
+            spooling,
+            publisher,
+            source,
+            identity.made(place.ledger.root),
+        )
     finally:
         publisher.stop()
         spooling.stop()

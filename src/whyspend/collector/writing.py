@@ -92,8 +92,8 @@ class Writing:
         ]
 
     async def info(self, _: Request) -> Response:
-        """What an SDK must know before it sends."""
-        return JSONResponse(INFO)
+        """What an SDK must know before it sends, and a pull before it reads: whose calls these are."""
+        return JSONResponse({**INFO, "whyspend": {"ledger": self.collector.ledger_id}})
 
     async def multipart(self, request: Request) -> Response:
         """Take runs in, in parts of a multipart body."""

@@ -23,7 +23,7 @@ ENVIRONMENT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 """By type of source and option: the variables that stand in for an option; the first that is set counts."""
 
-_SUPPLIED = frozenset({"source", "dimensions", "watermarks", "full", "on_progress"})
+_SUPPLIED = frozenset({"source", "dimensions", "watermarks", "full", "on_progress", "ledger_id"})
 """Parameters of every `read` that the workspace fills in; all other keyword-only ones are options."""
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from whyspend import registry
 from whyspend.config import Config
 from whyspend.errors import ConfigError
-from whyspend.ledger import Ledger, Published, Writer, bills
+from whyspend.ledger import Ledger, Published, Writer, bills, identity
 from whyspend.ledger import prices as kept
 from whyspend.model import Batch, Bill, Engine, Progress, Table, Window
 from whyspend.pricing.plan import Basis, Prices
@@ -105,13 +106,15 @@ class Workspace:
             writer = self.ledger.writer(
                 engine, name, self.config.dimensions, replace_damaged=full, asked=asked
             )
-            batches: Iterator[Batch] = registry.load("sources", source.type).read(
+            read = registry.load("sources", source.type).read
+            batches: Iterator[Batch] = read(
                 asked,
                 source=name,
                 dimensions=self.config.dimensions,
                 watermarks=held,
                 full=full,
                 on_progress=on_progress or _ignore,
+                **self.known_to(read),
                 **source.options,
             )
             keep = partial(bills.keep, self.ledger.root, name)
@@ -121,6 +124,12 @@ class Workspace:
                 yield done
         finally:
             engine.close()
+
+    def known_to(self, source: Callable[..., object]) -> dict[str, str]:
+        """Which ledger this is, for a function of a source that asks for it: a collector's calls are in one already."""
+        if "ledger_id" not in signature(source).parameters:
+            return {}
+        return {"ledger_id": identity.known(self.ledger.root)}
 
     def ask(
         self,

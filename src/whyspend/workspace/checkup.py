@@ -55,7 +55,7 @@ def _source(place: Workspace, name: str) -> Iterator[Finding]:
         if check is None:
             yield Finding("ok", f"{source.type}: configured")
             return
-        yield from check(**source.options)
+        yield from check(**place.known_to(check), **source.options)
     except WhyspendError as error:
         what, _, next_step = str(error).partition(". ")
         yield Finding("problem", what, next_step)

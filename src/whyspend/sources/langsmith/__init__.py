@@ -102,18 +102,22 @@ def read(
     requests_per_10s: int = 0,
     in_flight: int = 4,
     on_progress: Callable[[Progress], None] = _unseen,
+    ledger_id: str = "",
 ) -> Iterator[Batch]:
     """Yield the calls of the window that are not held yet, the last 48 h again, and what lies between.
 
     Closing the iterator, or Ctrl-C, ends all requests at once; batches that were yielded stay right.
     `requests_per_10s` of 0 is the documented limit of the version that answers (v2 300, v1 15).
+    `ledger_id` is of the ledger that the calls go to.
 
     Raises:
+        ConfigError: the endpoint is the collector of that ledger.
         SourceError: LangSmith cannot be reached, refuses the key, or does not answer usefully.
         UsageError: a named project does not exist.
     """
     server = api.connect(api_key, endpoint, workspace, requests_per_10s, in_flight)
     try:
+        api.refuse_own(server, ledger_id)
         found = api.projects(server, projects)
         if not found:
             return
@@ -137,13 +141,14 @@ def check(
     projects: Sequence[str] = (),
     requests_per_10s: int = 0,
     in_flight: int = 4,
+    ledger_id: str = "",
 ) -> list[Finding]:
     """Look at what a pull needs: the server, the key, the projects, their retention, the newest call."""
     findings: list[Finding] = []
     try:
         server = api.connect(api_key, endpoint, workspace, requests_per_10s, in_flight)
         try:
-            findings.extend(_look(server, projects, requests_per_10s))
+            findings.extend(_look(server, projects, requests_per_10s, ledger_id))
         finally:
             server.web.close()
     except WhyspendError as error:
@@ -152,9 +157,12 @@ def check(
     return findings
 
 
-def _look(server: api.Server, names: Sequence[str], requests_per_10s: int) -> Iterator[Finding]:
+def _look(
+    server: api.Server, names: Sequence[str], requests_per_10s: int, ledger_id: str
+) -> Iterator[Finding]:
     release = f"LangSmith {server.release}" if server.release else "LangSmith"
     yield Finding("ok", f"{server.web.address} answers ({release}).")
+    api.refuse_own(server, ledger_id)
     found = api.projects(server, names)
     if not found:
         yield Finding("empty", "The key works, but this workspace has no project.", "Trace something first.")

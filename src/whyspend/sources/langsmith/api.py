@@ -58,8 +58,15 @@ class Project(msgspec.Struct, frozen=True):
     tenant_id: str | None = None
 
 
+class _Collector(msgspec.Struct):
+    """What `whyspend serve` says of itself."""
+
+    ledger: str = ""
+
+
 class _Info(msgspec.Struct):
     version: str = ""
+    whyspend: _Collector = msgspec.field(default_factory=_Collector)
 
 
 class TooMany(Exception):  # noqa: N818 - not an error: the stretch is cut into smaller ones
@@ -80,6 +87,8 @@ class Server:
     """Where v1 paths begin: `/api/v1`, or nothing."""
     release: str
     """The version of the software, empty where it does not say."""
+    ledger_id: str = ""
+    """Of the ledger whose collector this is; empty: it is none."""
     version: Version = "v2"
     ids_at_once: int = 500
     """How many run ids one query may list; halved when the server finds them too many."""
@@ -124,11 +133,24 @@ def _found(web: Web) -> Server:
             if error.status != 404:
                 raise explained(error, web) from None
         else:
-            return Server(web, prefix, info.version)
+            return Server(web, prefix, info.version, info.whyspend.ledger)
     raise SourceError(
         f"{web.address} answers, but not as a LangSmith API. Set LANGSMITH_ENDPOINT, or endpoint of this "
         "source, to its API, such as https://eu.api.smith.langchain.com or https://langsmith.example.com/api/v1."
     )
+
+
+def refuse_own(server: Server, ledger_id: str) -> None:
+    """Refuse the collector of the ledger that is pulled into: it would hold each call under two sources.
+
+    Raises:
+        ConfigError: it is the same ledger.
+    """
+    if ledger_id and server.ledger_id == ledger_id:
+        raise ConfigError(
+            f"{server.web.address} is the collector of this very ledger: its calls are here already, and a pull would "
+            "count each twice. Unset LANGSMITH_ENDPOINT here, or set endpoint of this source to LangSmith's."
+        )
 
 
 def explained(error: Refused, web: Web) -> SourceError:
