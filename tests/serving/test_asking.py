@@ -1,8 +1,10 @@
 """Questions from the server: each is answered by itself, none for ever, and only so many wait."""
 
 import asyncio
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,34 @@ def test_a_question_that_failed_leaves_nothing_to_the_next_one(config: Config) -
 
     with Asking(config, workers=1) as asking:
         run(scene)
+
+
+def test_what_a_question_that_ended_early_lets_go_of_later_is_no_fault(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables are forgotten with the objects that read them, and these may outlive the engine."""
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+
+    class Reader:
+        pass
+
+    def keeping(place: Workspace) -> object:
+        reader = Reader()
+        place.engine.keep("answer", "SELECT 1 AS one")
+        weakref.finalize(reader, place.engine.forget, "answer").atexit = False
+        held.append(reader)
+        raise UsageError("no")
+
+    async def scene() -> None:
+        with pytest.raises(UsageError):
+            await asking.ask(keeping)
+
+    held: list[Reader] = []
+    with Asking(config, workers=1) as asking:
+        run(scene)
+    held.clear()
+    assert not ignored
 
 
 def test_an_answer_that_memory_cannot_hold_is_refused(

@@ -40,9 +40,11 @@ class DuckDB:
             settings["threads"] = threads
         self._connection = duckdb.connect(":memory:", config=settings)
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._is_open = True
 
     def close(self) -> None:
         """Give back memory and the temporary folder; the end of the process does so too."""
+        self._is_open = False
         self._connection.close()
         self._clean_up()
 
@@ -81,8 +83,9 @@ class DuckDB:
             self._connection.execute(f"INSERT INTO {name} {select}")
 
     def forget(self, name: str) -> None:
-        """Let go of rows that were kept."""
-        self._connection.execute(f"DROP TABLE IF EXISTS {name}")
+        """Let go of rows that were kept. Where the engine was closed, they went with it: finalizers come late."""
+        if self._is_open:
+            self._connection.execute(f"DROP TABLE IF EXISTS {name}")
 
     def offer(self, name: str, table: object) -> None:
         """Make an Arrow table readable under a name."""

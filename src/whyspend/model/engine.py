@@ -32,7 +32,7 @@ class Engine(Protocol):
         ...
 
     def forget(self, name: str) -> None:
-        """Let go of rows that were kept."""
+        """Let go of rows that were kept; nothing to do once the engine is closed."""
         ...
 
     def offer(self, name: str, table: object) -> None:
