@@ -128,7 +128,7 @@ def _first(page: Page, part: str) -> str:
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
-        ("/reports/nope", 400, "There is no report 'nope'."),
+        ("/reports/nope", 404, "There is no report 'nope'."),
         ("/reports/report?tpo=3", 400, "report cannot be told 'tpo'. Did you mean 'top'?"),
         ("/reports/report?since=soon", 400, "--since cannot be 'soon'."),
         ("/reports/report?top=-1", 400, "--top -1 is less than 0."),

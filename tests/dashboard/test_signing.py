@@ -64,6 +64,30 @@ def test_a_browser_is_led_to_the_form_and_back(locked: Served) -> None:
     assert "What did each feature cost?" in page.text
 
 
+OF_A_NAME = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+"""What a browser says to an address that is neither https nor this machine: no Sec-Fetch-*."""
+
+
+def test_a_browser_is_led_to_the_form_where_it_calls_the_address_by_another_name(locked: Served) -> None:
+    answer = asked("GET", f"{locked.address}/reports/report?since=7d", headers=OF_A_NAME)
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/sign-in?next=%2Freports%2Freport%3Fsince%3D7d",
+    )
+    for more in ({"x-api-key": "wrong"}, {"Authorization": "Bearer wrong"}, {"Sec-Fetch-Dest": "empty"}):
+        assert asked("GET", f"{locked.address}/data", headers={**OF_A_NAME, **more}).status_code == 401
+    for path in ("/info", "/metrics"):
+        assert asked("GET", locked.address + path, headers=OF_A_NAME).status_code == 401
+
+
+def test_a_browser_that_signed_in_is_told_of_a_page_that_is_not_there(locked: Served) -> None:
+    with signed_in(locked) as client:
+        answer = client.get(f"{locked.address}/nope", headers=OF_A_NAME)
+    assert answer.status_code == 404
+    assert "There is no such page." in Page.of(answer.text).text
+    assert asked("GET", f"{locked.address}/nope").status_code == 401
+
+
 def test_the_cookie_is_out_of_reach_and_holds_no_key(locked: Served) -> None:
     answer = asked("POST", f"{locked.address}/sign-in", data={"key": KEY}, headers={"Origin": locked.address})
     cookie = answer.headers["set-cookie"]

@@ -63,3 +63,9 @@ def test_what_is_not_there_is_said_as_every_other_refusal() -> None:
     assert (missing.status_code, missing.json()) == (404, {"detail": "Not Found"})
     assert (wrong.status_code, set(wrong.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
     assert wrong.json() == {"detail": "Method Not Allowed"}
+
+
+def test_a_person_in_a_browser_reads_on_a_page_that_there_is_none() -> None:
+    missing = asked("/nowhere", accept="text/html,*/*")
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is no such page." in missing.text

@@ -24,6 +24,24 @@ def test_another_name_for_this_machine_is_refused(host: str) -> None:
     assert refused[0] == 403
 
 
+@pytest.mark.parametrize(
+    ("bind", "host"), [("127.0.0.2", "127.0.0.2:8321"), ("0:0:0:0:0:0:0:1", "[0:0:0:0:0:0:0:1]:1")]
+)
+def test_the_address_that_it_is_bound_to_is_one_of_the_names(bind: str, host: str) -> None:
+    guard = Guard.of(bind, "")
+    assert guard.refusal({"host": host}) is None
+    refused = guard.refusal({"host": "127.0.0.3:8321"})
+    assert refused is not None
+    assert refused[0] == 403
+
+
+def test_whoever_calls_it_by_a_wrong_name_is_told_the_right_one() -> None:
+    assert Guard.of("127.0.0.2", "").refusal({"host": "box"}) == (
+        403,
+        "This address is for this machine: call it 127.0.0.2.",
+    )
+
+
 def test_a_page_that_this_address_served_itself_is_no_other_site() -> None:
     own = {"host": "127.0.0.1:8321", "origin": "http://127.0.0.1:8321", "sec-fetch-site": "same-origin"}
     assert LOCAL.refusal(own) is None

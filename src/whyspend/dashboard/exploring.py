@@ -21,7 +21,7 @@ from whyspend.dashboard.markup import templates
 from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import page_at
 from whyspend.errors import UsageError, nearest
-from whyspend.serving import Endpoint
+from whyspend.serving import Endpoint, RefusedError
 from whyspend.spelling import visible
 from whyspend.workspace.questions import Question, of_pairs, purpose
 
@@ -77,12 +77,12 @@ def known(name: str) -> None:
     """Look whether there is such a report, before anything of it is loaded.
 
     Raises:
-        UsageError: there is none.
+        RefusedError: 404, there is none.
     """
     names = registry.names("reports")
     if name not in names:
-        raise UsageError(
-            f"There is no report '{name[:40]}'.{nearest(name, names)} There is: {', '.join(names)}."
+        raise RefusedError(
+            404, f"There is no report '{name[:40]}'.{nearest(name, names)} There is: {', '.join(names)}."
         )
 
 

@@ -15,8 +15,8 @@ from whyspend.errors import UsageError, WhyspendError
 from whyspend.serving.answers import Answers
 from whyspend.serving.describing import description
 from whyspend.serving.endpoints import JSON, Door, Endpoint, Reply
-from whyspend.serving.guard import Guard, is_of_another_site
-from whyspend.serving.refusing import RefusedError, followed, said
+from whyspend.serving.guard import Guard, is_of_another_site, wants_page
+from whyspend.serving.refusing import RefusedError, followed, missing, said
 
 AT_ONCE = 1_000
 """Requests that are answered at once; beyond it senders are told to come back later."""
@@ -46,8 +46,7 @@ def application(
         ClientDisconnect: _gone,
     }
     inner = Starlette(routes=routes, exception_handlers=handlers)
-    others = tuple((route, door) for route, door in doors if door != "key")
-    return _Guarded(inner, guard, answers, others, sign_in)
+    return _Guarded(inner, guard, answers, tuple(doors), sign_in)
 
 
 def described(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
@@ -70,7 +69,6 @@ class _Guarded:
     guard: Guard
     answers: Answers
     doors: tuple[tuple[Route, Door], ...]
-    """Of the routes that do not want the key itself."""
     sign_in: str
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,14 +88,16 @@ class _Guarded:
             await answer(scope, receive, self.answers.counting(send))
 
     def _door(self, scope: Scope) -> Door:
-        found = (door for route, door in self.doors if route.matches(scope)[0] is Match.FULL)
-        return next(found, "key")
+        """Whose door a request is at; where there is nothing, a browser that signed in may be told so."""
+        matches = [(route.matches(scope)[0], door) for route, door in self.doors]
+        found = (door for match, door in matches if match is Match.FULL)
+        return next(found, "key" if any(match is Match.PARTIAL for match, _ in matches) else "session")
 
     def _instead(
         self, scope: Scope, headers: Mapping[str, str], door: Door, status: int, why: str
     ) -> Response:
         """The refusal; a person in a browser is told how to go on instead."""
-        if scope["method"] == "GET" and door != "key" and headers.get("sec-fetch-dest") == "document":
+        if door != "key" and wants_page(scope["method"], headers):
             address = quote(scope["path"]) + (
                 f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
             )
@@ -118,9 +118,11 @@ async def _failed(_: Request, error: Exception) -> Response:
     return said(400 if isinstance(error, UsageError) else 500, str(error))
 
 
-async def _not_there(_: Request, error: Exception) -> Response:
+async def _not_there(request: Request, error: Exception) -> Response:
     """No such path, or no such method of it: `Allow` says which there are."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and wants_page(request.method, request.headers):
+        return missing()
     answer = said(error.status_code, error.detail)
     answer.headers.update(error.headers or {})
     return answer

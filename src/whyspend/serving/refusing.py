@@ -27,10 +27,10 @@ def headers_of(status: int) -> dict[str, str]:
     return {"Retry-After": RETRY_SECONDS} if status == 503 else {}
 
 
-_FOLLOWED = """\
+_PAGE = """\
 <!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>whyspend</title>
-<p>A page of another site led here, so nothing was asked yet. To see it: <a href="{address}">{address}</a></p>
+<p>{said} <a href="{address}">{shown}</a></p>
 </html>
 """
 
@@ -41,11 +41,22 @@ def followed(address: str) -> Response:
     `address` is the path and the query.
     """
     # A path that begins with two slashes would be another site's address.
-    shown = escape("/" + address.lstrip("/\\"))
+    own = "/" + address.lstrip("/\\")
+    return _page(403, "A page of another site led here, so nothing was asked yet. To see it:", own, own)
+
+
+def missing() -> Response:
+    """The answer to a person who looks for a page that is not there."""
+    return _page(404, "There is no such page. There is:", "/", "the overview")
+
+
+def _page(status: int, said: str, address: str, shown: str) -> Response:
+    """A sentence and a link, for a person in a browser."""
     headers = {
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
     }
-    return HTMLResponse(_FOLLOWED.format(address=shown), 403, headers=headers)
+    body = _PAGE.format(said=said, address=escape(address), shown=escape(shown))
+    return HTMLResponse(body, status, headers=headers)
