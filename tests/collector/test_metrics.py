@@ -42,11 +42,11 @@ def samples(page: str) -> dict[str, Decimal]:
 
 @pytest.fixture(scope="module")
 def collecting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, Path]]:
-    """A collector with calls of 100 features, of hostile ones, of none and without a price."""
+    """A collector with calls of 100 features, of hostile ones, of none and without a price; nobody asked it for its
+    metrics before they came."""
     folder = tmp_path_factory.mktemp("metrics")
     (folder / "whyspend.toml").write_text(CONFIG)
     with serving(folder) as server:
-        httpx2.get(f"{server.address}/metrics")  # what the ledger held before
         unpriced = llm_run(feature="chat")
         unpriced["extra"]["metadata"]["ls_model_name"] = "a-model-of-nobody"
         features = [*(f"feature-{number}" for number in range(100)), *HOSTILE, None, "chat"]

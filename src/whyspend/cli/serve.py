@@ -76,6 +76,7 @@ def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str
         Asking(place.config) as asking,
     ):
         figures = collectors.Figures(asking, settings.source)
+        figures.begin()
         live = _Live(collector, figures)
         desk = dashboard.Desk(asking, _typed(config, ledger), place.config.ledger if ledger else None)
         endpoints = (

@@ -95,6 +95,11 @@ class Figures:
     def _stand(self, found: Sequence[Metric], _: float) -> None:
         self._standing = found
 
+    def begin(self) -> None:
+        """Ask what the ledger holds at the start: what comes later is counted from there."""
+        with self._lock:
+            self._counting.fresh(self.asking)
+
     def fresh(self) -> bool:
         """Ask for what is too old; tells whether an answer is still awaited."""
         with self._lock:
