@@ -18,7 +18,7 @@ from whyspend import charts
 from whyspend.charts.palette import DARK, LIGHT, Colors, class_of
 from whyspend.charts.png import FONT, png
 from whyspend.charts.scales import day_ticks, dollars, rounded_out
-from whyspend.model import Chart, Picture
+from whyspend.model import Chart, Picture, TableColumn
 from whyspend.spelling import visible
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -117,11 +117,24 @@ def test_a_waterfall_leads_from_its_first_amount_to_its_last() -> None:
 def test_the_steps_of_a_waterfall_read_as_cents_that_add_up_like_the_table_below_it() -> None:
     third = Decimal(1) / 3
     steps = tuple((f"step {number}", third) for number in range(3))
-    chart = Chart(
-        "waterfall", "t", (NAME, *usd("usd")), (("then", Decimal(1)), *steps, ("now", 1 + 3 * third))
-    )
+    rows = (("then", Decimal(1)), *steps, ("now", 1 + 3 * third))
+    added = Chart("waterfall", "t", (NAME, TableColumn("usd", "usd", adds_up=True)), rows)
+    assert changes(added) == ["+$0.34", "+$0.33", "+$0.33"]
+    alone = Chart("waterfall", "t", (NAME, *usd("usd")), rows)
+    assert changes(alone) == ["+$0.33", "+$0.33", "+$0.33"], "where the table rounds each by itself"
+
+
+def changes(chart: Chart) -> list[str]:
+    """The words beside the bars that say a change."""
+    words = [element.text or "" for element in ET.fromstring(charts.svg(chart)).iter(f"{SVG}text")]
+    return [word for word in words if word.startswith("+$")]
+
+
+def test_a_change_that_is_told_is_shown_as_it_is_told() -> None:
+    row = ("untagged", Decimal("100.00"), Decimal("84.9451"), Decimal("15.06"))
+    chart = Chart("ranked_change", "t", (NAME, *usd("forecast_usd", "spent_usd", "rest_usd")), (row,))
     words = [element.text for element in ET.fromstring(charts.svg(chart)).iter(f"{SVG}text")]
-    assert [word for word in words if word and word.startswith("+$")] == ["+$0.34", "+$0.33", "+$0.33"]
+    assert "$100.00 (+$15.06)" in words
 
 
 def test_a_name_has_one_colour_in_every_picture_and_greys_are_fixed() -> None:

@@ -146,24 +146,33 @@ def _before(chart: Chart) -> str:
 
 
 def _beside(row: Sequence[Cell], chart: Chart) -> str:
-    """`$5.00 (+$1.00)` beside what it was before; `$5.00 of $9.00` beside a limit."""
+    """`$5.00 (+$1.00)` beside what it was before; `$5.00 of $9.00` beside a limit.
+
+    Where the chart has a column for the change, it is that one: the difference of rounded amounts may be another.
+    """
     now = _said(row[1])
     if len(chart.columns) < 3 or not isinstance(row[1], Decimal) or not isinstance(row[2], Decimal):
         return now
     if chart.columns[2].name.startswith("limit"):
         return f"{now} of {money(row[2])}"
-    change = row[1] - row[2]
+    told = row[3] if len(row) > 3 else None
+    change = told if isinstance(told, Decimal) else row[1] - row[2]
     return f"{now} ({money(change, signed=True)})" if change else f"{now} (no change)"
 
 
 def waterfall(chart: Chart, width: float) -> Drawn:
-    """From the first amount to the last, a bar for what each of the others adds or takes."""
+    """From the first amount to the last, a bar for what each of the others adds or takes.
+
+    Amounts of a column that adds up are rounded together, as those of the table below are; others each by itself.
+    """
     first, *steps, last = chart.rows
     lanes = _lanes([str(row[0]) for row in chart.rows], width)
     ends = [_float(first[1])]
     for row in steps:
         ends.append(ends[-1] + _float(row[1]))
-    changes = rounded_together([row[1] for row in steps])  # as the table below it reads
+    changes = [row[1] for row in steps]
+    if chart.columns[1].adds_up:
+        changes = rounded_together(changes)
     words = [_said(first[1]), *(_said(change, signed=True) for change in changes), _said(last[1])]
     right = max(map(ink.wide, words)) + 10
     low, high = min([*ends, _float(last[1]), 0.0]), max([*ends, _float(last[1]), 0.0])

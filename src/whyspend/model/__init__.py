@@ -285,7 +285,7 @@ Picture = Literal[
 """How a chart is drawn. What its columns are, in their order:
 
 - stacked_time: when (date, or text for an hour), then the amount of each part.
-- ranked_change: a name, its amount and, where there is one, its amount before.
+- ranked_change: a name, its amount and, where there is one, its amount before; perhaps the change, as told.
 - waterfall: a name and an amount. The first row is where it starts, the last where it ends, those between lead there.
 - burn_down: a day, what is used up to its end, what is expected, and the low and high end of the interval.
 - histogram: from, to, and how many.

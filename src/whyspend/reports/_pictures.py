@@ -30,8 +30,8 @@ def colors(data: Any, keys: Sequence[Any]) -> dict[str, int]:
     return {name_of(data, keys, own): number for own, number in data.colors(keys).items()}
 
 
-Bar = tuple[str, Decimal | None, Decimal | None]
-"""A name, its amount, and its amount before."""
+Bar = tuple[str, Decimal | None, Decimal | None, *tuple[Decimal | None, ...]]
+"""A name, its amount, its amount before, and the change where it is not just the difference of these."""
 
 
 def ranked(
@@ -46,7 +46,7 @@ def ranked(
 
     Args:
         title: what is to be seen.
-        columns: of the name, the amount and, where it is compared, of the amount before.
+        columns: of the name, the amount and, where it is compared, of the amount before; perhaps of the change.
         bars: exact.
         by: the keys whose values the names are.
         colors: the numbers of the colours of the names.
@@ -56,7 +56,11 @@ def ranked(
     shown = list(bars)
     if len(bars) > BARS:
         rest = bars[BARS - 1 :]
-        shown = [*bars[: BARS - 1], (OTHERS, added(bar[1] for bar in rest), added(bar[2] for bar in rest))]
+        more = (added(bar[at] for bar in rest) for at in range(3, len(columns)))
+        shown = [
+            *bars[: BARS - 1],
+            (OTHERS, added(bar[1] for bar in rest), added(bar[2] for bar in rest), *more),
+        ]
     rows: tuple[tuple[Cell, ...], ...] = tuple(bar[: len(columns)] for bar in shown)
     return (Chart("ranked_change", title, tuple(columns), rows, by=tuple(by), colors=colors or {}),)
 

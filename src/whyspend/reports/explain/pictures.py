@@ -24,5 +24,5 @@ def waterfall(
         *((name, dollars(units)) for name, units in steps),
         (f"{now.since} to {now.until}", dollars(after)),
     )
-    columns = (TableColumn("step", "text"), TableColumn("amount_usd", "usd"))
+    columns = (TableColumn("step", "text"), TableColumn("amount_usd", "usd", adds_up=True))
     return (Chart("waterfall", "From then to now", columns, rows),)

@@ -134,15 +134,17 @@ def _pictures(
     yield burn_down(f"{span.name}: spent, and what is expected", used, known, ahead)
     names = [" / ".join(str(row[key.name]) for key in keys) for row in rows]
     bars = [
-        (name, forecast, spent)
+        (name, forecast, spent, rest)
         for name, row in zip(names, rows, strict=True)
         if isinstance(forecast := row["forecast_usd"], Decimal)
         and isinstance(spent := row["spent_usd"], Decimal)
+        and isinstance(rest := row["rest_usd"], Decimal)
     ]
     columns = (
         TableColumn(" and ".join(key.name for key in keys), "text"),
         TableColumn("forecast_usd", "usd"),
         TableColumn("spent_usd", "usd"),
+        TableColumn("rest_usd", "usd"),
     )
     own = [key.name for key in keys]
     yield from ranked("Where each will end", columns, bars, by=own, colors=colors(data, keys))

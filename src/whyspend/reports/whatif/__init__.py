@@ -195,7 +195,7 @@ def _pictures(
         return
     steps = [(names[option], usd(effect)) for option, effect in effects.items()]
     walk = (("as it was", usd(total.cost)), *steps, ("as it would be", usd(total.whatif)))
-    columns = (TableColumn("step", "text"), TableColumn("amount_usd", "usd"))
+    columns = (TableColumn("step", "text"), TableColumn("amount_usd", "usd", adds_up=True))
     yield Chart("waterfall", "What each option is worth", columns, walk)
     if any(key.is_time for key in keys) or not keys:
         return
