@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from whyspend.errors import WhyspendError
+from whyspend.errors import ConfigError, WhyspendError
 from whyspend.model import Batch, Call, Finding, Progress, Window
 from whyspend.net import in_order
 from whyspend.sources.langsmith import api, plan, portions
@@ -117,7 +117,7 @@ def read(
     """
     server = api.connect(api_key, endpoint, workspace, requests_per_10s, in_flight)
     try:
-        api.refuse_own(server, ledger_id)
+        _refuse_own(server, ledger_id)
         found = api.projects(server, projects)
         if not found:
             return
@@ -157,12 +157,25 @@ def check(
     return findings
 
 
+def _refuse_own(server: api.Server, ledger_id: str) -> None:
+    """Refuse the collector of the ledger that is pulled into: it would hold each call under two sources.
+
+    Raises:
+        ConfigError: it is the same ledger.
+    """
+    if ledger_id and server.ledger_id == ledger_id:
+        raise ConfigError(
+            f"{server.web.address} is the collector of this very ledger: its calls are here already, and a pull would "
+            "count each twice. Unset LANGSMITH_ENDPOINT here, or set endpoint of this source to LangSmith's."
+        )
+
+
 def _look(
     server: api.Server, names: Sequence[str], requests_per_10s: int, ledger_id: str
 ) -> Iterator[Finding]:
     release = f"LangSmith {server.release}" if server.release else "LangSmith"
     yield Finding("ok", f"{server.web.address} answers ({release}).")
-    api.refuse_own(server, ledger_id)
+    _refuse_own(server, ledger_id)
     found = api.projects(server, names)
     if not found:
         yield Finding("empty", "The key works, but this workspace has no project.", "Trace something first.")

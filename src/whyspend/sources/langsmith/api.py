@@ -140,19 +140,6 @@ def _found(web: Web) -> Server:
     )
 
 
-def refuse_own(server: Server, ledger_id: str) -> None:
-    """Refuse the collector of the ledger that is pulled into: it would hold each call under two sources.
-
-    Raises:
-        ConfigError: it is the same ledger.
-    """
-    if ledger_id and server.ledger_id == ledger_id:
-        raise ConfigError(
-            f"{server.web.address} is the collector of this very ledger: its calls are here already, and a pull would "
-            "count each twice. Unset LANGSMITH_ENDPOINT here, or set endpoint of this source to LangSmith's."
-        )
-
-
 def explained(error: Refused, web: Web) -> SourceError:
     """A refusal with the next step."""
     if error.status in (401, 403):
