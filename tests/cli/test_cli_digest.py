@@ -1,6 +1,8 @@
 """`whyspend digest` as a shell meets it: what is sent where, exit codes, files."""
 
 import json
+import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -162,3 +164,44 @@ def test_bad_input_is_one_line_and_exit_code_2(
     result = whyspend("digest", *arguments)
     assert (result.code, result.out, result.err.count("\n")) == (2, b"", 1)
     assert said in result.err
+
+
+def commands(digest: str) -> Iterator[str]:
+    """What a digest in JSON tells its reader to type: after "Next", below each section, and for itself."""
+    told = json.loads(digest)
+    for line in told["headline"]:
+        if line.startswith("Next: ") and ": whyspend " in line:
+            yield line[line.index(": whyspend ") + 2 :]
+    yield from (section["command"] for section in told["sections"])
+    yield told["command"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "more", "following"),
+    [
+        (("3", "9", "rag-search", "dollar-1"), (), "whyspend explain --driver 1 "),
+        (("3", "3", "rag-search", "unheard-of"), (), "whyspend prices unpriced --since "),
+        (("3", "3", "rag-search", "unheard-of"), ("--timezone", "Asia/Tokyo"), "whyspend prices unpriced "),
+        (("3", "9", "a b'c", "dollar-1"), ("--where", "feature=a b*"), "whyspend explain --driver 1 "),
+    ],
+)
+def test_every_command_that_a_digest_names_runs_as_it_stands(
+    whyspend: Run, home: Path, calls: tuple[str, str, str, str], more: tuple[str, ...], following: str
+) -> None:
+    before, after, feature, model = calls
+    now = datetime.now(UTC)
+    engine = connect(threads=1)
+    publish(
+        place(home, engine, "", now.isoformat()),
+        [
+            spend(f"{now - timedelta(days=ago):%Y-%m-%d} 09:00", usd, feature, model=name)
+            for ago in range(1, 29)
+            for usd, name in ((after if ago < 8 else before, model), ("1", "dollar-1"))
+        ],
+    )
+    engine.close()
+    told = list(commands(whyspend("digest", *more, "--format", "json").text))
+    assert told[0].startswith(following) and len(told) >= 6
+    for line in told:
+        result = whyspend(*shlex.split(line)[1:])
+        assert (result.code, result.err) == (0, ""), line

@@ -102,9 +102,9 @@ class _Asking:
         return shell_line(["whyspend", *arguments, *self.words])
 
     def line(self, command: str, *arguments: str) -> str:
-        """The command line of something that is no report."""
+        """The command line of something that is no report: `digest`, `prices unpriced`."""
         days = ("--since", f"{self.days.since}", "--until", f"{self.days.until}", *self._timezone(flag=True))
-        return shell_line(["whyspend", command, *days, *arguments, *self.words])
+        return shell_line(["whyspend", *command.split(), *days, *arguments, *self.words])
 
     def _question(self, report: str) -> Question:
         zone = self._timezone()[0] if self._timezone() else ""
@@ -285,7 +285,7 @@ def _next(ask: _Asking, spent: Section, why: Section | None, owners: Section | N
     if owners and owners.table.rows:
         return owners.sentences[-1]
     if spent.table.total.get("unpriced_calls"):
-        return f"see which models have no price: {ask.line('prices', 'unpriced')}"
+        return f"see which models have no price: {ask.line('prices unpriced')}"
     return ""
 
 

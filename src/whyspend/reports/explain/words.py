@@ -199,31 +199,32 @@ def model_name(model: str) -> str:
     return model.partition("|")[2] or model
 
 
-def number(value: float | None) -> str:
-    """Two or three digits: 0.012, 1.8, 412, 5.1k, 1.2M."""
+def number(value: float | None, more: int = 0) -> str:
+    """Two or three digits: 0.012, 1.8, 412, 5.1k, 1.2M; `more` decimals beyond those."""
     if value is None:
         return "?"
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             scaled = value / (1e3 if sign == "k" else size)
-            return f"{scaled:,.1f}{sign}" if abs(scaled) < 100 else f"{scaled:,.0f}{sign}"
+            return f"{scaled:,.{more + (abs(scaled) < 100)}f}{sign}"
     if abs(value) >= 1_000:
-        return f"{value / 1e3:.1f}k"
+        return f"{value / 1e3:.{1 + more}f}k"
     if value == int(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
+        return f"{value:,.{more}f}"
     if abs(value) >= 10:
-        return f"{value:.1f}"
-    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+        return f"{value:.{1 + more}f}"
+    return f"{value:.{2 + more}f}" if abs(value) >= 0.1 else f"{value:.{2 + more}g}"
 
 
-def share(value: float | None) -> str:
-    """A fraction of 1 in percent."""
+def share(value: float | None, more: int = 0) -> str:
+    """A fraction of 1 in percent; `more` decimals beyond the usual."""
     if value is None:
         return "?"
     percent = value * 100
     if 0 < percent < 0.1:
         return "<0.1 %"
-    return f"{percent:.0f} %" if percent == round(percent) or percent >= 10 else f"{percent:.1f} %"
+    decimals = more + (percent != round(percent) and percent < 10)
+    return f"{percent:.{decimals}f} %"
 
 
 def moment(at: datetime, zone: tzinfo, *, to_the_hour: bool) -> str:
@@ -232,11 +233,20 @@ def moment(at: datetime, zone: tzinfo, *, to_the_hour: bool) -> str:
     return f"{local:%b} {local.day}" + (f" {local:%H:%M}" if to_the_hour else "")
 
 
-def _price_number(value: float | None) -> str:
+def _price_number(value: float | None, more: int = 0) -> str:
     if value is None:
         return "?"
-    return f"${value:,.2f}" if abs(value) >= 0.1 else f"${value:.3g}"
+    return f"${value:,.{2 + more}f}" if abs(value) >= 0.1 else f"${value:.{3 + more}g}"
 
 
-def _from_to(before: float | None, after: float | None, show: Callable[[float | None], str] = number) -> str:
-    return f"from {show(before)} to {show(after)}"
+MOST_DECIMALS = 3
+"""Beyond the usual ones; what is nearer to each other is the same for people."""
+
+
+def _from_to(
+    before: float | None, after: float | None, show: Callable[[float | None, int], str] = number
+) -> str:
+    """Both as people read them, with decimals more where they would read the same: from 89.8 % to 90.3 %."""
+    told = [(show(before, more), show(after, more)) for more in range(MOST_DECIMALS + 1)]
+    first, last = next((pair for pair in told if pair[0] != pair[1]), told[0])
+    return f"from {first} to {last}"
