@@ -41,7 +41,8 @@ def test_an_empty_answer_keeps_its_header_and_says_what_to_do(whyspend: Run) -> 
     text = whyspend("report")
     assert text.code == 0
     assert (
-        "The ledger is empty. Bring calls in: whyspend pull. Or see an example: whyspend demo." in text.text
+        "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve. Or see an example: whyspend demo."
+        in text.text
     )
 
 

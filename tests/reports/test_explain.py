@@ -128,7 +128,9 @@ def test_a_window_beyond_a_gap_claims_no_moment_that_nobody_saw(engine: DuckDB, 
 def test_an_empty_ledger_says_how_to_fill_it(engine: DuckDB, tmp_path: Path) -> None:
     answer = explained(ledger(tmp_path, engine, []))
     assert (answer.rows, answer.details["cells"]) == ((), [])
-    assert answer.notes[-1].startswith("The ledger is empty. Bring calls in: whyspend pull.")
+    assert answer.notes[-1].startswith(
+        "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve."
+    )
     assert [answer.total[name] for name in ("before", "after", "change")] == [0, 0, 0]
 
 
@@ -154,10 +156,18 @@ def test_a_window_before_that_is_held_in_part_is_compared_by_its_days(engine: Du
 
 def test_days_after_the_last_pull_are_said_to_be_missing(engine: DuckDB, tmp_path: Path) -> None:
     opened = ledger(tmp_path, engine, daily("2026-11-08", 10, "0.05"), upto="2026-11-18")
-    assert (
-        "Calls are complete until 2026-11-18 00:00 UTC: later days are missing here."
-        in explained(opened).headline
+    assert "Nothing is known after 2026-11-18 00:00 UTC: calls may be missing." in explained(opened).headline
+
+
+def test_of_days_after_the_end_of_the_data_nothing_is_said_to_have_changed(
+    engine: DuckDB, tmp_path: Path
+) -> None:
+    opened = ledger(tmp_path, engine, daily("2026-11-01", 14, "0.05"), upto="2026-11-15")
+    answer = explained(opened)
+    assert answer.headline.endswith(
+        "Nothing is known after 2026-11-15 00:00 UTC: calls may be missing.\nNothing can be said of what changed."
     )
+    assert [row["sentence"] for row in rows(answer)] == ["not explained"]
 
 
 def test_one_call_in_one_window_is_an_answer(engine: DuckDB, tmp_path: Path) -> None:

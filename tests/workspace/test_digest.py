@@ -34,7 +34,7 @@ def test_an_empty_ledger_says_what_to_do(tmp_path: Path, engine: DuckDB) -> None
     assert made.headline == ("No calls in these days.",)
     (only,) = made.sections
     assert only.sentences == (
-        "The ledger is empty. Bring calls in: whyspend pull. Or see an example: whyspend demo.",
+        "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve. Or see an example: whyspend demo.",
     )
     assert made.notes == ()
 
@@ -166,3 +166,87 @@ def test_hostile_names_leave_the_digest_whole(tmp_path: Path, engine: DuckDB) ->
     assert titles(made) == [
         "What was spent", "Why it changed", "Budgets", "Where the month will end", "Out of the ordinary", "Who owns it"
     ]  # fmt: skip
+
+
+LATER = "2026-12-09 10:00"
+"""A week after every call of these tests."""
+
+
+def test_days_after_the_end_of_the_data_are_no_fall(tmp_path: Path, engine: DuckDB) -> None:
+    where = place(tmp_path, engine, "\n" + BUDGETS.format(limit=1), LATER)
+    publish(where, daily("2", range(1, 29)), since="2026-11-01", upto="2026-11-28 22:42")
+    made = digest(where, whole_days(where, "", "", ""), words=("--ledger", "x"))
+    assert made.headline == (
+        "The data ends 2026-11-28 22:42 UTC: bring in what is missing first (whyspend pull).",
+        "Next: bring in what is missing: whyspend pull --since 2026-11-28 --ledger x",
+    )
+    (only,) = made.sections
+    assert only.table.rows == () and only.table.total == {}
+    assert only.sentences == ("Nothing is known after 2026-11-28 22:42 UTC: calls may be missing.",)
+
+
+def test_days_of_which_the_last_are_missing_have_no_cause_and_no_change(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    where = place(tmp_path, engine, "", NOW)
+    publish(where, daily("2", range(1, 26)), since="2026-11-01", upto="2026-11-26")
+    made = week_of(where)
+    assert made.headline == (
+        "The data ends 2026-11-26 00:00 UTC: bring in what is missing first (whyspend pull).",
+        "$8.00 in these 7 days.",
+        "Next: bring in what is missing: whyspend pull --since 2026-11-26",
+    )
+    ending = next(section for section in made.sections if section.title == "Where the month will end")
+    assert ending.sentences[-1] == "Nothing is known after 2026-11-26 00:00 UTC: calls may be missing."
+
+
+def test_who_really_stopped_calling_is_told_of_the_fall(tmp_path: Path, engine: DuckDB) -> None:
+    where = place(tmp_path, engine, "", NOW)
+    publish(where, daily("2", range(1, 22)), since="2026-11-01", upto="2026-11-29 06:00")
+    spent, cause, *_ = week_of(where).headline
+    assert spent == "$0.00 in these 7 days, $14.00 less than in the 7 before (-100.0 %)."
+    assert cause.startswith("Largest cause: -$14.00 everywhere: ")
+
+
+def test_calls_that_are_sent_end_with_the_last_of_them_but_a_weekend_is_no_gap(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    where = place(tmp_path, engine, "", LATER)
+    publish(where, daily("2", range(1, 29)))
+    assert week_of(where).headline == (
+        "The data ends 2026-11-28 09:00 UTC: see first whether calls still come in (whyspend doctor).",
+        "Next: see whether calls still come in: whyspend doctor",
+    )
+    assert week_of(where, "2026-11-23", "2026-11-30").headline[0].startswith("$12.00 in these 8 days, ")
+
+
+def test_one_source_that_is_behind_is_said_too(tmp_path: Path, engine: DuckDB) -> None:
+    where = place(tmp_path, engine, "", NOW)
+    publish(where, daily("2", range(1, 29)), since="2026-11-01", upto="2026-11-20")
+    made = week_of(where)
+    assert made.headline[:2] == (
+        "Calls are complete only until 2026-11-20 00:00 UTC: bring in what is missing first (whyspend pull).",
+        "$14.00 in these 7 days.",
+    )
+    assert "Not every call is known after 2026-11-20 00:00 UTC: calls may be missing." in made.notes
+
+
+def test_reports_and_forecasts_of_missing_days_say_so_first(tmp_path: Path, engine: DuckDB) -> None:
+    where = place(tmp_path, engine, "", LATER)
+    publish(where, daily("2", range(1, 29)), since="2026-11-01", upto="2026-11-28 22:42")
+    for report in ("report", "forecast"):
+        answer = where.ask(report, where.window("2026-11-20"))
+        assert answer.notes[0] == "Nothing is known after 2026-11-28 22:42 UTC: calls may be missing.", report
+        before = where.ask(report, where.window("2026-11-20", "2026-11-28"))
+        assert not any("calls may be missing" in note for note in before.notes), report
+
+
+def test_what_began_before_the_days_is_told_with_its_own_days(tmp_path: Path, engine: DuckDB) -> None:
+    where = place(tmp_path, engine, "", NOW)
+    dear = range(20, 25)
+    calls = [*daily("20", range(1, 20)), *daily("90", dear), *daily("20", range(25, 29))]
+    publish(where, calls, since="2026-11-01", upto=NOW)
+    odd = next(section for section in week_of(where).sections if section.title == "Out of the ordinary")
+    assert ", 2026-11-22 to 2026-11-28: " in odd.sentences[0]
+    assert " more than expected, from 2026-11-20 to 2026-11-2" in odd.sentences[0]
+    assert odd.sentences[1].startswith("The parts named are the largest")

@@ -20,11 +20,16 @@ from whyspend.workspace import coloring, notes
 from whyspend.workspace.adjusting import Adjusted, Adjustment, rows_of
 from whyspend.workspace.free import Quotas, adjustments
 from whyspend.workspace.keys import FIGURES, METADATA, MODEL, PROVIDER, Cuts, Key, Keys, shown
+from whyspend.workspace.missing import DataEnd, data_end
 from whyspend.workspace.prices import as_closed, is_closed, quotas_as_closed
 from whyspend.workspace.ruling import Rules
 from whyspend.workspace.spending import calls_between, owners
 from whyspend.workspace.trusting import trusted
 from whyspend.workspace.windows import before, micros
+
+EMPTY = (
+    "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve. Or see an example: whyspend demo."
+)
 
 ANSWER = "answer"
 """The kept table of calls added up for the question at hand."""
@@ -317,7 +322,7 @@ class Data:
             return ()
         span = self.snapshot.span
         if span is None:
-            return ("The ledger is empty. Bring calls in: whyspend pull. Or see an example: whyspend demo.",)
+            return (EMPTY,)
         first, last = (instant.date() for instant in span)
         if self.where and self._extent(compare=False).files:
             names = [re.split("!?=", text)[0].strip() for text in self.where]
@@ -325,6 +330,18 @@ class Data:
             return (f"No call of these days matches {' and '.join(self.where)}.{''.join(hints)}",)
         week = f"--since {max(first, last - timedelta(6))} --until {last}"
         return (f"No calls in these days. The ledger holds {first} to {last}: {week}.",)
+
+    def data_end(self, end: datetime | None = None) -> DataEnd | None:
+        """Where the data ends, if calls before the end of the window may be missing (or before another end)."""
+        if self.snapshot.span is None:
+            return None
+        asked = min(end or self.window.end, self.watch.now)
+        return data_end(self._complete_until(), self.snapshot.span[1], asked)
+
+    def missing_notes(self) -> tuple[str, ...]:
+        """What must be said before figures of days after the end of the data."""
+        found = self.data_end()
+        return (found.said(),) if found else ()
 
     @property
     def held_since(self) -> datetime | None:

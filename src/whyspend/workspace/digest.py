@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from whyspend.formats import for_people
@@ -16,8 +17,9 @@ from whyspend.model import Cell, Table, Window
 from whyspend.model.digest import Digest, Section
 from whyspend.spelling import money, percent
 from whyspend.workspace import Workspace
+from whyspend.workspace.missing import DataEnd
 from whyspend.workspace.questions import Question, shell_line
-from whyspend.workspace.windows import of_days
+from whyspend.workspace.windows import of_days, zone
 
 OWNERS, BUDGETS, ENDINGS, ODD, PLACES = 6, 8, 5, 3, 3
 """Rows of each section; what lies below is added up, or named in the command."""
@@ -62,6 +64,8 @@ def digest(
         words: what every command that is named must have, too: `--ledger X`.
     """
     ask = _Asking(place, asked, tuple(where), pictures, tuple(words))
+    if ask.data_end and ask.data_end.at <= asked.start and not ask.data_end.is_partial:
+        return _of_nothing(ask, ask.data_end)
     spent, why, ending, odd, owners = _spent(ask), _why(ask), _ending(ask), _odd(ask), _owners(ask)
     budgets, broken = (None, []) if where else _budgets(ask)
     answer = spent.table
@@ -72,7 +76,21 @@ def digest(
         sections=tuple(part for part in (spent, why, budgets, ending, odd, owners) if part),
         trust=answer.trust,
         notes=answer.notes if answer.trust.calls else (),
-        command=ask.line("digest", *(word for text in where for word in ("--where", text))),
+        command=ask.itself,
+    )
+
+
+def _of_nothing(ask: "_Asking", end: DataEnd) -> Digest:
+    """The digest of days after the end of the data: that none of them is known, and what to do."""
+    spent = _spent(ask)
+    idle = replace(spent.table, rows=(), total={}, charts=())
+    return Digest(
+        window=ask.days,
+        at=ask.place.now,
+        headline=(_ended(end), f"Next: {_bring_in(ask, end)}"),
+        sections=(replace(spent, table=idle, sentences=(end.said(),)),),
+        trust=spent.table.trust,
+        command=ask.itself,
     )
 
 
@@ -85,6 +103,16 @@ class _Asking:
     where: tuple[str, ...]
     pictures: bool
     words: tuple[str, ...]
+
+    @cached_property
+    def data_end(self) -> DataEnd | None:
+        """Where the data ends, if that is too early for these days."""
+        return self.place.data(self.days).data_end()
+
+    @property
+    def itself(self) -> str:
+        """The command line of the digest."""
+        return self.line("digest", *(word for text in self.where for word in ("--where", text)))
 
     @property
     def owner(self) -> str:
@@ -188,14 +216,19 @@ def _ending(ask: _Asking) -> Section | None:
     if not answer.rows:
         return None
     columns = {ask.owner, "spent_usd", "forecast_usd", "low_80_usd", "high_80_usd"}
-    return Section("Where the month will end", _cut(answer, columns), _lines(answer), command, is_told=True)
+    said = (*_lines(answer), *([ask.data_end.said()] if ask.data_end else []))
+    return Section("Where the month will end", _cut(answer, columns), said, command, is_told=True)
 
 
 def _odd(ask: _Asking) -> Section | None:
     answer, command = ask.answer("anomalies", top=ODD)
     if not answer.trust.calls:
         return None
-    return Section("Out of the ordinary", replace(answer, details={}), _lines(answer), command, is_told=True)
+    said = (*_lines(answer), *([PARTS] if any(row["why"] for row in _rows(answer)) else []))
+    return Section("Out of the ordinary", replace(answer, details={}), said, command, is_told=True)
+
+
+PARTS = "The parts named are the largest, against up to four weeks before: they need not add up."
 
 
 def _owners(ask: _Asking) -> Section | None:
@@ -233,30 +266,50 @@ def _headline(
     broken: Sequence[str],
     owners: Section | None,
 ) -> Iterator[str]:
-    answer = spent.table
+    answer, end = spent.table, ask.data_end
+    if end:
+        yield _ended(end)
     if not answer.trust.calls and not answer.rows:
         yield "No calls in these days."
     else:
-        yield _told(answer)
+        yield _told(answer, is_whole=end is None)
     cause = _cause(why)
-    if cause:
+    if end:
+        pass  # what fell, or did not, may only be missing
+    elif cause:
         yield f"Largest cause: {cause}."
     elif why:
         yield from (line for line in why.sentences[1:] if line.startswith("Within normal variation"))
-    if ending:
+    if ending and not end:
         yield ending.sentences[0]
     yield from broken
     if advice := _next(ask, spent, why, owners):
         yield f"Next: {advice}"
 
 
-def _told(answer: Table) -> str:
-    """What was spent, and how that changed where the ledger holds all of the days before."""
+def _ended(end: DataEnd) -> str:
+    """That the data ends too early, before anything that is said of it."""
+    what = "Calls are complete only until" if end.is_partial else "The data ends"
+    do = "see first whether calls still come in (whyspend doctor)"
+    if end.is_pulled:
+        do = "bring in what is missing first (whyspend pull)"
+    return f"{what} {end.at:%Y-%m-%d %H:%M} UTC: {do}."
+
+
+def _bring_in(ask: _Asking, end: DataEnd) -> str:
+    if not end.is_pulled:
+        return f"see whether calls still come in: {shell_line(['whyspend', 'doctor', *ask.words])}"
+    since = ("--since", f"{end.at.astimezone(zone(ask.days.timezone)).date()}", *ask.words)
+    return f"bring in what is missing: {shell_line(['whyspend', 'pull', *since])}"
+
+
+def _told(answer: Table, *, is_whole: bool) -> str:
+    """What was spent, and how that changed where the ledger holds all of these days and of the days before."""
     cost, change = answer.total.get("cost_usd"), answer.total.get("change_usd")
     is_partly_held = any(note.startswith("The change is against") for note in answer.notes)
     if not isinstance(cost, Decimal):
         return f"{_count(answer.trust.calls, 'call')} in these days, none of known cost."
-    return spent_words(cost, None if is_partly_held else change, answer.window)
+    return spent_words(cost, change if is_whole and not is_partly_held else None, answer.window)
 
 
 def _cause(why: Section | None) -> str:
@@ -279,7 +332,9 @@ def _broken(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _next(ask: _Asking, spent: Section, why: Section | None, owners: Section | None) -> str:
-    """One thing to do: look at what rose, else own what nobody owns, else price what has no price."""
+    """One thing to do: bring in what is missing, look at what rose, own what nobody owns, price what has no price."""
+    if ask.data_end:
+        return _bring_in(ask, ask.data_end)
     if _cause(why) and why is not None and (_rows(why.table)[0]["change_usd"] or 0) > 0:  # type: ignore[operator]
         return f"see the requests behind the largest cause: {ask.command('explain', driver=1)}"
     if owners and owners.table.rows:

@@ -288,7 +288,10 @@ def _headline(data: Any, days: Days, lines: Sequence[Line]) -> str:
     parts = [f"{_dollars(rises)} more than expected"] if rises else []
     parts += [f"{_dollars(-falls)} less"] if falls else []
     was = "1 thing was" if len(lines) == 1 else f"{len(lines):,} things were"
-    return f"{was} out of the ordinary, {span}: {' and '.join(parts)}."
+    own = ""
+    if any(line.days[0] < days.since for line in lines):  # the amounts are those of all of its days
+        own = f", from {min(line.days[0] for line in lines)} to {max(line.days[1] for line in lines)}"
+    return f"{was} out of the ordinary, {span}: {' and '.join(parts)}{own}."
 
 
 def _of_the_answer(

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 from whyspend.causes.decompose import Changes, Leaf
 from whyspend.model import Window
 
-_DAY = timedelta(days=1)
-
 FIRST_CALL_WITHIN = timedelta(hours=1)
 """A day whose first call came no later is held whole: what nobody called in its first minutes is not missing."""
 
@@ -51,12 +49,17 @@ def reach(data: Any, before: Window, asked: Window) -> Reach:
         before: the other window, as it is compared.
         asked: the other window, as it was asked for.
     """
-    held, upto = data.held_since, data.trust().complete_until
+    held = data.held_since
     if held is None:
         return Reach()
     begins = f"The ledger begins {held:%Y-%m-%d %H:%M} UTC"
     if held >= min(before.end, data.window.end):
         return Reach((f"{begins}: one window is not in it, so nothing can be said of what changed.",), False)
+    late = max((before, data.window), key=lambda window: window.end)
+    end = data.data_end(late.end)
+    missing = (end.said(),) if end else ()
+    if end and late.start >= end.at and not end.is_partial:
+        return Reach((*missing, "Nothing can be said of what changed."), False)
     said = []
     if before != asked:
         said.append(f"{begins}: the window before is shortened to the days that it holds.")
@@ -64,10 +67,7 @@ def reach(data: Any, before: Window, asked: Window) -> Reach:
         said.append(
             f"{begins}: {data.window.since} to {data.window.until} is shortened to the days that it holds."
         )
-    late = max((before, data.window), key=lambda window: window.end)
-    if upto is not None and late.end - upto >= _DAY:
-        said.append(f"Calls are complete until {upto:%Y-%m-%d %H:%M} UTC: later days are missing here.")
-    return Reach(tuple(said))
+    return Reach((*said, *missing))
 
 
 def unexplained(changes: Changes) -> Changes:

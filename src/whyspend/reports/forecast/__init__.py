@@ -95,7 +95,8 @@ def run(
         total={name: sums[name] for name in (*(column.name for column in FIGURES), "unpriced_calls")},
         trust=trust,
         notes=(
-            *_notes(total, endings, got, present, trust.complete_until, data.guards.at(data)),
+            *_late(data, present, trust.complete_until),
+            *_notes(total, endings, got, present),
             *absent,
             *view.unpriced_notes(),
             *data.empty_notes(trust.calls),
@@ -261,13 +262,20 @@ def _cents(amount: Decimal) -> Decimal:
     return round(amount, 2)
 
 
+def _late(data: Any, present: Present, complete: datetime | None) -> tuple[str, ...]:
+    """That calls are missing: estimated where a source is some days behind, else no part of the forecast."""
+    if present.last < present.today - _DAY and complete is not None:
+        upto = f"{complete.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return (f"Not every source was pulled beyond {upto}; what came later is estimated.",)
+    said: tuple[str, ...] = data.missing_notes()
+    return said
+
+
 def _notes(
     total: Ending,
     endings: Sequence[Ending],
     got: Read,
     present: Present,
-    complete: datetime | None,
-    at: datetime,
 ) -> list[str]:
     notes = []
     if total.outlook.rest is not None:
@@ -280,11 +288,6 @@ def _notes(
             f"Too early for {early} of {len(endings)} rows; what they will add is in the total only."
         )
     notes += _bottom_up(total, endings)
-    if present.last < present.today - _DAY and complete is not None:
-        notes.append(
-            f"Not every source was pulled beyond {complete.astimezone(UTC):%Y-%m-%d %H:%M} UTC; "
-            "what came later is estimated."
-        )
     if unpriced := got.whole.unpriced_in(present.held, present.today):
         notes.append(
             f"Of known cost only: {unpriced:,} call{'' if unpriced == 1 else 's'} of these days and of the history "

@@ -52,7 +52,8 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
     keys = [data.key(name) for name in dict.fromkeys(by)]
     compared = not any(key.is_time for key in keys) and _reaches_back(data)
     data.added_up(keys, compare=compared)
-    trust, notes = data.trust(), [*data.price_notes(), *data.unpriced_notes()]
+    trust = data.trust()
+    notes = [*data.missing_notes(), *data.price_notes(), *data.unpriced_notes()]
     lines, total = _lines(data, keys, compared, by_time=top == 0)
     for at, key in enumerate(keys):
         if lines.keys and all(own[at] is None for own in lines.keys):
