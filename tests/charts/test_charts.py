@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import get_args
 from xml.etree import ElementTree as ET
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.charts.samples import DAY, FIRST, HOSTILE, NAME, SAMPLES, usd
 
 from whyspend import charts
+from whyspend.charts.ink import wide
 from whyspend.charts.palette import DARK, LIGHT, Colors, class_of
 from whyspend.charts.png import FONT, png
 from whyspend.charts.scales import day_ticks, dollars, rounded_out
@@ -228,6 +229,17 @@ def test_a_picture_of_one_row_is_drawn() -> None:
         chart = SAMPLES[picture]
         ET.fromstring(charts.svg(replace(chart, rows=chart.rows[:1])))
     ET.fromstring(charts.svg(Chart("stacked_time", "t", (DAY, *usd("a")), ((FIRST, None),))))
+
+
+@pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
+def test_a_histogram_whose_edges_have_many_digits_shows_them_whole(width: int) -> None:
+    rows = tuple((Decimal(f"0.{at}99999999"), Decimal(f"0.{at + 1}99999999"), 1) for at in range(1, 8))
+    root = ET.fromstring(charts.svg(replace(SAMPLES["histogram"], rows=rows, marks=()), width=width))
+    words = [text for text in root.iter(f"{SVG}text") if (text.text or "").startswith("$0.")]
+    halves = [(float(word.attrib["x"]), wide(word.text or "") / 2) for word in words]
+    assert halves
+    assert all(half <= x <= width - half for x, half in halves)
+    assert all(x + half < y - other for (x, half), (y, other) in pairwise(halves))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "auto"])

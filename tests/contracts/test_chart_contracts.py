@@ -205,3 +205,11 @@ def test_the_bars_of_a_histogram_are_few_and_hold_all(lowest: int, more: int) ->
     assert edges[0] < lowest
     assert edges[-2] < highest <= edges[-1]
     assert len(edges) <= 100
+
+
+@pytest.mark.parametrize("cost", [1, 9, 750_000_000_000_000_000, 123_456_789_012_345_678])
+def test_a_histogram_of_a_single_amount_has_edges_of_few_digits(cost: int) -> None:
+    edges = spans(cost, cost)
+    assert edges[0] < cost <= edges[-1]
+    assert len(edges) <= 4
+    assert all(len(str(edge).rstrip("0")) <= 4 for edge in edges)

@@ -1,5 +1,6 @@
 """Pictures of bars: parts over time, ranks with their change, a waterfall, a histogram, shares."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -219,18 +220,19 @@ def histogram(chart: Chart, width: float) -> Drawn:
     said = counts(ticks)
     left, top = margin(said), LINE * (1 + len(chart.marks)) if chart.marks else 8.0
     scale = Scale(low, high, top + _PLOT - 40, top)
-    step = (width - left - 24) / max(len(chart.rows), 1)
+    edges = [_edge(cell) for cell in (*(row[0] for row in chart.rows), chart.rows[-1][1])]
+    widest = max(map(ink.wide, edges))
+    left = max(left, widest / 2)
+    step = (width - left - max(24, widest / 2)) / max(len(chart.rows), 1)
     parts = [amounts_at_left(ticks, said, scale, left, width)]
     for number, row in enumerate(chart.rows):
         x, y = left + step * number, scale.at(_float(row[2]))
         tip = f"{_said(row[0])} to {_said(row[1])}: {_float(row[2]):,.0f} {chart.columns[2].name}"
         parts.append(ink.bar(x, y, step, scale.start - y, "n4 edge", tip, at=str(number)))
-    shown = max(1, int((width - left) // 64))
-    every = max(1, -(-len(chart.rows) // shown))
-    edges = [*(row[0] for row in chart.rows), chart.rows[-1][1]]
+    every = max(1, math.ceil(max(64, widest + 8) / step))
     for number in range(0, len(edges), every):
         x = left + step * number
-        parts.append(ink.words(x, scale.start + 16, _edge(edges[number]), at="middle", class_="faint"))
+        parts.append(ink.words(x, scale.start + 16, edges[number], at="middle", class_="faint"))
     for number, (name, amount) in enumerate(chart.marks):
         x = left + step * _within(chart, float(amount))
         y = LINE * number + 12

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 PORT = 8321
 
-ENVIRONMENT = """\
+STARTED = """\
 The dashboard: {address}/
 whyspend collects on {address}, into {ledger}. Only usage is stored, never a prompt or an answer. Ctrl-C ends it.
 
+"""
+
+SENDING = """\
 To send traces here alone:
   export LANGSMITH_TRACING=true
   export LANGSMITH_ENDPOINT={address}
@@ -67,9 +70,11 @@ def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str
     guard, answers = Guard.of(bind, key), Answers()
     settings = place.config.collector
 
+    def sending(address: str) -> str:
+        return SENDING.format(address=address, key="YOUR_COLLECTOR_KEY" if key else "local")
+
     def started(address: str) -> None:
-        shown = "YOUR_COLLECTOR_KEY" if key else "local"
-        click.echo(ENVIRONMENT.format(address=address, ledger=place.config.ledger, key=shown), err=True)
+        click.echo(STARTED.format(address=address, ledger=place.config.ledger) + sending(address), err=True)
 
     with (
         collectors.collecting(place, settings.source, settings.close_after_s, _say) as collector,
@@ -81,7 +86,7 @@ def command(bind: str, port: int, api_key: str, config: Path | None, ledger: str
         desk = dashboard.Desk(asking, _typed(config, ledger), place.config.ledger if ledger else None)
         endpoints = (
             *collectors.endpoints(collector, figures, answers),
-            *dashboard.endpoints(desk, guard, live.counts),
+            *dashboard.endpoints(desk, guard, live.counts, sending),
         )
         app = application(endpoints, guard, answers, sign_in=dashboard.SIGN_IN)
         serve(app, bind, port, started=started, look=live.look)

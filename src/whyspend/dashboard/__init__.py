@@ -23,17 +23,20 @@ __all__ = ["SIGN_IN", "Counts", "Desk", "endpoints"]
 SIGN_IN = PATH
 
 
-def endpoints(desk: Desk, guard: Guard, counts: Callable[[], Counts]) -> list[Endpoint]:
+def endpoints(
+    desk: Desk, guard: Guard, counts: Callable[[], Counts], sending: Callable[[str], str]
+) -> list[Endpoint]:
     """All that a dashboard answers.
 
     Args:
         desk: where it asks.
         guard: who may speak; signed-in browsers are among them.
         counts: what the collector beside it has done.
+        sending: says how traces are sent to it, at an address.
     """
     showing = Showing(guard, desk)
     parts = (
-        Overview(desk, showing),
+        Overview(desk, showing, sending),
         Exploring(desk, showing),
         Ruling(desk, showing, guard),
         Pricing(desk, showing, guard),

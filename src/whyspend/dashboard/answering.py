@@ -1,5 +1,7 @@
 """What every page shows of an answer: sentence, pictures, table, trust line, notes, command, downloads."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from whyspend import registry
@@ -11,6 +13,9 @@ from whyspend.formats._frame import headline, remarks, trust_line
 from whyspend.model import Table
 from whyspend.spelling import visible
 from whyspend.workspace.questions import Question
+
+_HEAD, _LINE = re.compile(r"\[[^ ]*\]"), re.compile(r"""("[^"]*"|[\w-]+) = .*""")
+"""Lines of a table of whyspend.toml, as notes have them."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Answer:
     """More rows by name, such as the cells of causes."""
     trust: str
     notes: list[str]
+    """One with line ends is text to copy: lines for whyspend.toml."""
     command: str
     """The command line that gives the same answer."""
     downloads: list[tuple[str, str]]
@@ -51,7 +57,18 @@ def shown(
         pictures=pictures(table.charts),
         details=tuple((visible(name), records(rows, most)) for name, rows in table.details.items() if rows),
         trust=trust_line(table.trust).removeprefix("trust: "),
-        notes=remarks(table),
+        notes=_with_blocks(remarks(table)),
         command=desk.line(question),
         downloads=[(form, data_address(question, form)) for form in registry.names("formats")],
     )
+
+
+def _with_blocks(notes: Iterable[str]) -> list[str]:
+    """Notes, where a table for whyspend.toml is one, with line ends. No other has any: see visible."""
+    found: list[str] = []
+    for note in notes:
+        if found and _LINE.fullmatch(note) and _HEAD.fullmatch(found[-1].partition("\n")[0]):
+            found[-1] += f"\n{note}"
+        else:
+            found.append(note)
+    return found

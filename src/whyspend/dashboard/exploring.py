@@ -5,7 +5,7 @@ A template `report_<name>.html` may show more around it; none is needed.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -16,11 +16,12 @@ from whyspend.config import Config
 from whyspend.dashboard.answering import shown
 from whyspend.dashboard.controls import controls
 from whyspend.dashboard.desk import Desk
-from whyspend.dashboard.links import address
+from whyspend.dashboard.links import address, elsewhere
 from whyspend.dashboard.markup import templates
 from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import page_at
 from whyspend.errors import UsageError, nearest
+from whyspend.model import Table, TableColumn
 from whyspend.serving import Endpoint, RefusedError
 from whyspend.spelling import visible
 from whyspend.workspace.questions import Question, of_pairs, purpose
@@ -52,15 +53,45 @@ class Exploring:
             **_of_rules(question, config),
             "purpose": purpose(registry.load("reports", name)),
             "controls": controls(question, config.dimensions),
-            "reports": [(each, registry.question("reports", each)) for each in registry.names("reports")],
+            "others": [
+                (elsewhere(question, each), visible(registry.question("reports", each)))
+                for each in registry.names("reports")
+                if each != name
+            ],
         }
         try:
             table = await self.desk.table(question, pictures=True)
         except UsageError as error:
             # The form stays, to be filled in otherwise: some questions need more than the days.
             return {**around, "answer": None, "error": visible(str(error)), "status": 400}
-        answer = await asyncio.to_thread(shown, self.desk, question, table)  # pictures take a while to draw
+        answer = await asyncio.to_thread(
+            shown, self.desk, question, in_sight(table)
+        )  # pictures take a while to draw
         return {**around, "answer": answer, "error": ""}
+
+
+FIRST = ("dimension", "owner", "project", "call_site", "cost_usd", "share", "fix")
+"""Columns of coverage that must be in sight: where money has no owner, how much, and what to do."""
+
+
+def in_sight(table: Table) -> Table:
+    """An answer as a page shows it: of coverage, the places to fix and what to do there come first."""
+    names = [column.name for column in table.columns]
+    if not set(FIRST) <= set(names):
+        return table
+    order = [*map(names.index, FIRST), *(at for at, name in enumerate(names) if name not in FIRST)]
+    fix = names.index("fix")
+    rows = sorted(table.rows, key=lambda row: not row[fix])
+    return replace(
+        table,
+        columns=tuple(_wrapped(table.columns[at]) for at in order),
+        rows=tuple(tuple(row[at] for at in order) for row in rows),
+    )
+
+
+def _wrapped(column: TableColumn) -> TableColumn:
+    """The fix is a sentence, which a page wraps."""
+    return replace(column, unit="sentence") if column.name == "fix" else column
 
 
 def _of_rules(question: Question, config: Config) -> Mapping[str, Any]:

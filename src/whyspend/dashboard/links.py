@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from whyspend.dashboard.grid import Link, Row
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.workspace.keys import BUILT_IN
-from whyspend.workspace.questions import Question
+from whyspend.workspace.questions import THEN, Question
 
 OF_A_REQUEST = ("call_site", "model")
 """What a single request is shown by."""
@@ -16,7 +16,7 @@ OF_A_REQUEST = ("call_site", "model")
 _NO_FILTER = frozenset({"budgets", "forecast", "anomalies"})
 """Reports that one value says little of, or that cannot be asked about one."""
 
-_OVERVIEW = "/"
+_OVERVIEW, _PRICES = "/", "/prices"
 
 
 def address(question: Question) -> str:
@@ -33,6 +33,18 @@ def data_address(question: Question, form: str = "json") -> str:
 def overview_address(question: Question) -> str:
     """The overview of the days, filters and prices of a question."""
     return _with(_OVERVIEW, question.of("report"))
+
+
+def prices_address(question: Question) -> str:
+    """The page of prices, for the days and filters of a question."""
+    return _with(_PRICES, question.of("report"))
+
+
+def elsewhere(question: Question, report: str) -> str:
+    """The page of another report, of the same days, filters and prices: those that it can be told."""
+    if report == "budgets":  # each says itself which calls it is of, and at which prices
+        return address(question.of(report, where=(), prices=THEN))
+    return address(question.of(report))
 
 
 def _with(path: str, question: Question, more: Collection[tuple[str, str]] = ()) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,8 @@ from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import page_at
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.serving import Endpoint
-from whyspend.workspace.questions import THEN, of_pairs
+from whyspend.spelling import visible
+from whyspend.workspace.questions import THEN, of_pairs, shell_line
 
 ROWS = 5
 """Of each table: the page is one screen."""
@@ -38,6 +39,8 @@ class Overview:
 
     desk: Desk
     showing: Showing
+    sending: Callable[[str], str]
+    """Says how traces are sent to an address; "" where none are taken in."""
 
     def endpoints(self) -> list[Endpoint]:
         """What it answers."""
@@ -65,6 +68,10 @@ class Overview:
             "question": asked,
             "presets": presets(asked, "/"),
             "owner": owner,
+            "calls": of_spend.trust.calls,
+            "why_empty": list(map(visible, of_spend.notes)),
+            "first_steps": [shell_line(["whyspend", each, *self.desk.typed]) for each in ("pull", "demo")],
+            "sending": self.sending(f"{request.url.scheme}://{request.url.netloc}"),
             "spend": spent,
             "spent": _total(of_spend, "cost_usd"),
             "change": _total(of_spend, "change_usd"),

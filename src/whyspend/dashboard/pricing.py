@@ -96,6 +96,7 @@ class Pricing:
             "every": every,
             "book": await asyncio.to_thread(grid_of, book, _to_model),
             "unpriced": grid_of(unpriced),
+            "calls": priced[1].trust.calls,
             "toml": list(dict.fromkeys(filter(None, entries))),
             "months": grid_of(months),
             "bases": _side_by_side(priced),

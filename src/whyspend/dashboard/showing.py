@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from whyspend.dashboard.desk import Desk
-from whyspend.dashboard.links import overview_address
+from whyspend.dashboard.links import elsewhere, overview_address, prices_address
 from whyspend.dashboard.live import token
 from whyspend.dashboard.markup import page
 from whyspend.dashboard.signing import Visit
 from whyspend.errors import UsageError, WhyspendError
 from whyspend.serving import Guard, RefusedError
 from whyspend.spelling import visible
+from whyspend.workspace.questions import Question
 
 SAID = "whyspend_said"
 """The cookie that says what was just done, until the next page has told."""
@@ -36,6 +37,8 @@ PAGES = (
     ("Prices", "/prices"),
     ("Data", "/data"),
 )
+
+_REPORTS = "/reports/"
 
 Values = Mapping[str, Any]
 
@@ -89,10 +92,17 @@ class Showing:
         return answer
 
     def _pages(self, values: Values) -> list[tuple[str, str]]:
-        """The pages, and where they are; the overview of the same days."""
+        """The pages, and where they are: each of the days, filters and prices of this one."""
         question = values.get("question")
-        home = overview_address(question) if question is not None else "/"
-        return [(name, home if path == "/" else path) for name, path in PAGES]
+        return [(name, path if question is None else _same(path, question)) for name, path in PAGES]
+
+
+def _same(path: str, question: Question) -> str:
+    """Another page of the days, filters and prices of a question."""
+    if path.startswith(_REPORTS):
+        return elsewhere(question, path.removeprefix(_REPORTS))
+    others = {"/": overview_address, "/prices": prices_address}
+    return others[path](question) if path in others else path
 
 
 def see(path: str, code: str) -> Response:

@@ -37,21 +37,17 @@ def findings(place: Workspace, *, reach: bool = True) -> Iterator[tuple[str, Fin
     for warning in config.warnings:
         yield "configuration", Finding("problem", warning)
     for name in config.sources:
-        for finding in _source(place, name) if reach else _configured(place, name):
+        for finding in _source(place, name, reach=reach):
             yield f"source {name}", finding
     yield from (("ledger", finding) for finding in _ledger(place))
     yield from (("prices", finding) for finding in _prices(place))
     yield from (("dimensions", finding) for finding in _dimensions(place))
 
 
-def _configured(place: Workspace, name: str) -> Iterator[Finding]:
-    yield Finding("ok", f"{place.config.sources[name].type}: configured")
-
-
-def _source(place: Workspace, name: str) -> Iterator[Finding]:
+def _source(place: Workspace, name: str, *, reach: bool) -> Iterator[Finding]:
     try:
         source = place.config.source(name)
-        check = getattr(registry.load("sources", source.type), "check", None)
+        check = getattr(registry.load("sources", source.type), "check" if reach else "configured", None)
         if check is None:
             yield Finding("ok", f"{source.type}: configured")
             return

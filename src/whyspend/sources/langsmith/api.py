@@ -96,6 +96,19 @@ class Server:
     """The last ones read: the calls of a trace share them."""
 
 
+def given_key(api_key: str) -> str:
+    """The key, as it is sent.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not api_key.strip():
+        raise ConfigError(
+            "LangSmith needs a key: set the variable LANGSMITH_API_KEY, or api_key of this source."
+        )
+    return api_key.strip()
+
+
 def connect(api_key: str, endpoint: str, workspace: str, requests_per_10s: int, in_flight: int) -> Server:
     """Find out where the API of an endpoint begins. Every form works: with and without `/api` or `/api/v1`.
 
@@ -103,11 +116,8 @@ def connect(api_key: str, endpoint: str, workspace: str, requests_per_10s: int, 
         ConfigError: there is no key.
         SourceError: the key is refused, or nobody answers.
     """
-    if not api_key.strip():
-        raise ConfigError(
-            "LangSmith needs a key: set the variable LANGSMITH_API_KEY, or api_key of this source."
-        )
-    headers = {"x-api-key": api_key.strip(), "Accept": "application/json", "User-Agent": "whyspend"}
+    key = given_key(api_key)
+    headers = {"x-api-key": key, "Accept": "application/json", "User-Agent": "whyspend"}
     if workspace:
         headers["X-Tenant-Id"] = workspace
     root = re.sub(r"(/api(/v[12])?)?/*$", "", endpoint.strip())
@@ -115,7 +125,7 @@ def connect(api_key: str, endpoint: str, workspace: str, requests_per_10s: int, 
         root,
         headers=headers,
         pace=Pace(requests_per_10s or REQUESTS_PER_10S["v2"]),
-        secrets=(api_key.strip(),),
+        secrets=(key,),
         connections=in_flight,
     )
     with contextlib.ExitStack() as unless_found:
