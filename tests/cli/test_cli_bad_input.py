@@ -49,7 +49,7 @@ def refused(result: Result, code: int, said: str) -> None:
         (["report", "--top", "many"], "'many' is not a valid integer. See: whyspend report --help"),
         (["requests", "--top", "-1"], "--top -1 is less than 0"),
         (["requests", "--by", "feature,model"], "takes one --by"),
-        (["report", "--format", "xlsx"], "'xlsx' is not one of 'csv', 'json', 'markdown', 'parquet', 'text'"),
+        (["report", "--format", "xlsx"], "'xlsx' is not one of 'csv', 'html', 'json', "),
         (["report", "--append"], "--append goes with --format csv and -o FILE"),
         (["report", "--append", "--format", "json", "-o", "x"], "--append goes with --format csv"),
         (["report", "-o", "."], "it is a folder. Give a file as -o"),

@@ -275,8 +275,8 @@ def test_a_declared_gigabyte_is_refused_before_it_is_sent(shared: Serving) -> No
 
 
 def test_what_is_not_there_is_a_404_that_says_nothing(shared: Serving) -> None:
-    answer = httpx2.post(f"{shared.address}/runs/query", json={})
-    assert answer.status_code in (404, 405)
+    answer = httpx2.post(f"{shared.address}/runs/nothing/like/this", json={})
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
 
 
 def test_runs_of_a_project_made_by_id_are_of_its_name(tmp_path: Path) -> None:
