@@ -61,7 +61,9 @@ Answered = Callable[[Request], Awaitable[Response]]
 
 def page_at(path: str, answer: Answered) -> Endpoint:
     """A page for whoever has the key, or signed in with it."""
-    return Endpoint("GET", path, answer, replies={**PAGE, **_as_pages(ASKING_REFUSALS)}, door="session")
+    missing = {404: "There is no such page."} if "{" in path else {}
+    replies = {**PAGE, **_as_pages({**ASKING_REFUSALS, **missing})}
+    return Endpoint("GET", path, answer, replies=replies, door="session")
 
 
 def form_at(path: str, answer: Answered) -> Endpoint:
