@@ -7,7 +7,8 @@ from tests.reports.ledgers import NOW, place
 from tests.workspace.test_keys import CALL
 
 from whyspend.engines.duckdb import DuckDB
-from whyspend.model import Call, Finding
+from whyspend.model import Batch, Call, Finding
+from whyspend.workspace import Workspace
 from whyspend.workspace.checkup import findings
 
 
@@ -59,3 +60,19 @@ def test_an_old_ledger_is_a_problem_and_a_fresh_one_is_not(engine: DuckDB, tmp_p
         "Pull daily, before the source forgets: LangSmith keeps base traces for 14 days only."
         in old[1].next_step
     )
+
+
+def test_calls_that_came_in_two_ways_are_counted_and_named(engine: DuckDB, tmp_path: Path) -> None:
+    held = tagged("x", "y", "z", started_at=int(NOW.timestamp()) * 1_000_000)
+    opened = place(tmp_path, engine, held, 'dimensions = ["feature", "env"]\n')
+    assert not twice_held(opened)
+    writer = opened.ledger.writer(engine, "collector", ("feature", "env"))
+    writer.add(Batch(calls=[*held[:2], msgspec.structs.replace(held[2], call_id="of its own")]))
+    writer.commit()
+    (twice,) = twice_held(opened)
+    assert twice.what == f"2 calls are held under 2 sources (collector, {CALL.source}): each counts twice"
+    assert "--where source=collector" in twice.next_step
+
+
+def twice_held(opened: Workspace) -> list[Finding]:
+    return [each for part, each in findings(opened) if part == "ledger" and "sources" in each.what]

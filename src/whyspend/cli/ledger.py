@@ -7,6 +7,8 @@ import click
 
 from whyspend.cli.common import place_options, workspace
 from whyspend.errors import LedgerError
+from whyspend.formats import visible
+from whyspend.ledger import twice
 
 
 @click.group("ledger")
@@ -64,6 +66,9 @@ def verify(config: Path | None, ledger: str | None) -> None:
             "What the ledger is priced with is damaged; its calls are whole. Nothing was deleted. "
             f"Restore {place.config.ledger}/prices from a backup."
         )
+    for sources, calls in twice.held_twice(place.ledger.root, place.engine).items():
+        what, next_step = twice.said(sources, calls)
+        click.echo(visible(f"note: {what}. {next_step}"), err=True)
     files = place.ledger.snapshot().manifest.files
     sys.stdout.write(
         f"{place.config.ledger}: {len(files):,} files, {sum(file.rows for file in files):,} calls, all whole\n"

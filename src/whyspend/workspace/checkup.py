@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from whyspend import registry
 from whyspend.errors import WhyspendError
+from whyspend.ledger import twice
 from whyspend.model import Finding
 from whyspend.workspace import Workspace
 from whyspend.workspace.idle import idle_entries
@@ -67,6 +68,8 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
     yield Finding(
         "ok", f"{place.config.ledger}: {rows:,} calls from {first.date()} to {last:%Y-%m-%d %H:%M} UTC"
     )
+    for sources, calls in twice.held_twice(place.ledger.root, place.engine).items():
+        yield Finding("problem", *twice.said(sources, calls))
     if place.now - last > timedelta(days=2):
         yield Finding(
             "problem",
