@@ -15,6 +15,7 @@ from tests.reports.spending import PRICED, place, publish, spend
 
 from whyspend.engines.duckdb import connect
 from whyspend.ledger.alerts import exclusive
+from whyspend.model import Batch
 
 TODAY = datetime.now(UTC).date()
 BUDGET = '[[budgets]]\nname = "all"\nperiod = "rolling 9d"\nlimit_usd = 1000\n'
@@ -171,3 +172,39 @@ def test_without_a_pull_only_days_that_were_pulled_whole_are_kept(whyspend: Run,
     result = whyspend("daily", "--no-pull", "--no-notify", "-o", "history.csv")
     assert result.code == 0, result.err
     assert max(day for day, _ in history(spent / "history.csv")) == str(days(5)[0])
+
+
+@pytest.fixture
+def collected(home: Path) -> Path:
+    """Ten calls that a collector took in, and no source."""
+    engine = connect(threads=1)
+    opened = place(home, engine, "", datetime.now(UTC).isoformat())
+    writer = opened.ledger.writer(engine, opened.config.collector.source, opened.config.dimensions)
+    calls = [spend(f"{day} 00:00", "1") for day in days(10)]
+    for call in calls:
+        call.source = opened.config.collector.source
+    writer.add(Batch(calls=calls))
+    writer.commit()
+    engine.close()
+    return home
+
+
+def test_where_a_collector_takes_the_calls_in_no_source_is_missed(whyspend: Run, collected: Path) -> None:
+    looked, done = whyspend("doctor"), whyspend("daily")
+    assert (looked.code, done.code) == (0, 0)
+    assert "LangSmith" not in done.err
+    assert "no source to pull is configured; the collector brought 10 calls" in looked.text
+    assert "PROBLEM" not in looked.text and "report ·" in done.text
+
+
+@pytest.mark.parametrize("how", ["a key", "the file"])
+def test_a_source_that_is_configured_is_missed_beside_a_collector(
+    whyspend: Run, collected: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    if how == "a key":
+        monkeypatch.setenv("LANGSMITH_API_KEY", "no-key-of-anyone")
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")
+    else:
+        (collected / "whyspend.toml").write_text(PRICED + '[sources.prod]\ntype = "langsmith"\n')
+    looked = whyspend("doctor")
+    assert looked.code == 1 and "PROBLEM" in looked.text and "no source to pull" not in looked.text

@@ -21,6 +21,7 @@ from whyspend.formats import visible
 from whyspend.ledger.alerts import exclusive
 from whyspend.model import Table, Window
 from whyspend.workspace import Pulled, Workspace
+from whyspend.workspace.pulling import to_pull
 from whyspend.workspace.windows import instant, of_days
 
 LOCK = "daily.lock"
@@ -97,7 +98,7 @@ def _shown(place: Workspace, answer: Table, end: str = "") -> int:
 def _pulled(place: Workspace) -> tuple[int, datetime]:
     """Bring in every source; the worst exit code, and until when all that was to come is there."""
     worst, complete = 0, place.now
-    for name in place.config.sources:
+    for name in to_pull(place):
         try:
             with Shown(name, sys.stderr) as shown:
                 done = Pulled(name)

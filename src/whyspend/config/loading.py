@@ -12,7 +12,7 @@ from whyspend.config.checks import literal_secrets, nul_faults, setting_faults
 from whyspend.config.fitting import misfit, reason
 from whyspend.config.lines import Document, Place
 from whyspend.config.model import Config, Settings
-from whyspend.config.sources import DEFAULT_SOURCE, SourceConfig
+from whyspend.config.sources import DEFAULT_SOURCE, SourceConfig, has_key
 from whyspend.errors import ConfigError
 
 FILE = "whyspend.toml"
@@ -47,6 +47,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         ledger=_ledger(settings.ledger, document),
         dimensions=settings.dimensions,
         sources=MappingProxyType(_sources(settings)),
+        is_source_configured=bool(settings.sources) or has_key(DEFAULT_SOURCE, environ),
         aliases=MappingProxyType({key: MappingProxyType(folds) for key, folds in settings.aliases.items()}),
         attribution=settings.attribution,
         prices=settings.prices,

@@ -81,6 +81,11 @@ def resolved(
     return SourceConfig(name, written.type, values)
 
 
+def has_key(kind: str, environ: Mapping[str, str]) -> bool:
+    """Whether the environment holds a key for a type of source."""
+    return _fallback(kind, "api_key", environ) is not None
+
+
 def _fallback(kind: str, key: str, environ: Mapping[str, str]) -> str | None:
     variables = ENVIRONMENT.get(kind, {}).get(key, ())
     return next((value for variable in variables if (value := environ.get(variable, "").strip())), None)

@@ -11,6 +11,7 @@ from whyspend.ledger import twice
 from whyspend.model import Finding
 from whyspend.workspace import Workspace
 from whyspend.workspace.idle import idle_entries
+from whyspend.workspace.pulling import collected, to_pull
 
 SEEN = """
 SELECT {value} AS value, count(*) AS calls FROM {calls} GROUP BY 1 ORDER BY calls DESC, value LIMIT 2000
@@ -37,7 +38,11 @@ def findings(place: Workspace, *, reach: bool = True) -> Iterator[tuple[str, Fin
     yield "configuration", Finding("ok", f"file: {where}")
     for warning in config.warnings:
         yield "configuration", Finding("problem", warning)
-    for name in config.sources:
+    names = to_pull(place)
+    if not names:
+        brought = f"the collector brought {collected(place):,} calls"
+        yield "sources", Finding("ok", f"no source to pull is configured; {brought}")
+    for name in names:
         for finding in _source(place, name, reach=reach):
             yield f"source {name}", finding
     yield from (("ledger", finding) for finding in _ledger(place))
@@ -74,7 +79,9 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
         yield Finding(
             "problem",
             f"the newest call is {(place.now - last).days} days old",
-            "Pull daily, before the source forgets: LangSmith keeps base traces for 14 days only.",
+            "Pull daily, before the source forgets: LangSmith keeps base traces for 14 days only."
+            if to_pull(place)
+            else "See whether whyspend serve runs, and whether the applications send to it.",
         )
 
 
