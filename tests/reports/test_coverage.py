@@ -15,6 +15,7 @@ from tests.reports.ledgers import PLAIN, place
 from whyspend.engines.duckdb import DuckDB
 from whyspend.errors import UsageError
 from whyspend.model import Call, Cell, Table
+from whyspend.reports.coverage.amounts import dollars
 from whyspend.workspace import Workspace
 from whyspend.workspace.windows import of_days
 
@@ -403,3 +404,9 @@ def test_money_that_is_no_call_stands_in_a_row_of_its_own(made: Made) -> None:
         assert added([row for row in rows if row["owner"] == "(adjustment)"], "cost_usd") < 0
         assert added(rows, "cost_usd") == total
     assert answer.total["cost_usd"] == total
+
+
+def test_dollars_in_a_sentence_are_spelled_as_in_a_cell() -> None:
+    assert [dollars(units) for units in (None, 0, 68 * 10**17, 125 * 10**22)] == [
+        "an unknown amount", "$0.00", "$0.0000068", "$1.25",
+    ]  # fmt: skip

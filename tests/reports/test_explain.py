@@ -273,3 +273,10 @@ def test_a_hostile_name_is_a_name_in_every_format(engine: DuckDB, tmp_path: Path
     held = json.loads(text(answer, "json"), parse_float=Decimal)
     assert [row["segment"] for row in held["rows"]] == [row["segment"] for row in rows(answer)]
     assert {row["driver"] for row in held["rows"]} <= PROFILE
+
+
+def test_a_change_below_a_cent_is_told_in_the_headline_as_in_its_line(tmp_path: Path, engine: DuckDB) -> None:
+    opened = ledger(tmp_path, engine, daily("2026-11-08", 7, "0.000004") + daily("2026-11-15", 7, "0.000008"))
+    answer = explained(opened)
+    assert answer.headline is not None
+    assert answer.headline.startswith("$0.00014 -> $0.00028 (+$0.00014, +100.0 %)")

@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from whyspend.model import Cell, TableColumn
+from whyspend.spelling import money
 
 SUMS = """
 SELECT {keys} CAST(sum(calls) AS BIGINT), CAST(sum(input_tokens + output_tokens) AS VARCHAR),
@@ -95,11 +96,8 @@ def ratio(part: int, whole: int) -> Decimal:
 
 
 def dollars(units: int | None) -> str:
-    """For a sentence: to the cent, less than a dollar to four decimals."""
-    if units is None:
-        return "an unknown amount"
-    amount = Decimal(units).scaleb(-24, _EXACT)
-    return f"${amount:,.2f}" if abs(amount) >= 1 or not amount else f"${amount:,.4f}"
+    """For a sentence, as in a cell."""
+    return "an unknown amount" if units is None else money(Decimal(units).scaleb(-24, _EXACT))
 
 
 def percent(part: int, whole: int) -> str:

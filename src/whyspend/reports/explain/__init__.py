@@ -20,6 +20,7 @@ from whyspend.reports.explain.measuring import Measured, measured
 from whyspend.reports.explain.pictures import waterfall
 from whyspend.reports.explain.reaching import Reach
 from whyspend.reports.explain.timing import Moment, course, moment
+from whyspend.spelling import money
 
 COLUMNS = (
     TableColumn("line", "place"),
@@ -291,7 +292,7 @@ def _figure(value: float | None) -> Decimal | None:
 def _rest_said(others: Sequence[int], beside_lines: bool) -> str:
     if not others:
         return "everything else" if beside_lines else "nothing changed"
-    largest = _cents(max(map(abs, others)))
+    largest = _dollars(max(map(abs, others)))
     changes = "1 change" if len(others) == 1 else f"{len(others)} changes, none above {largest}"
     return f"everything else: {changes}" if beside_lines else f"no cause stands out: {changes}"
 
@@ -303,10 +304,10 @@ def _headline(comparison: Any, before: int, after: int, lines: Sequence[Line], o
         )
     change = after - before
     percent = f", {change / before * 100:+.1f} %" if before else ""
-    said = [f"{_cents(before)} -> {_cents(after)} ({_cents(change, signed=True)}{percent})"]
+    said = [f"{_dollars(before)} -> {_dollars(after)} ({_dollars(change, signed=True)}{percent})"]
     days = comparison.cells.days
     if days[0] != days[1]:
-        said[0] += f", {_cents(before // days[0])} -> {_cents(after // days[1])} a day"
+        said[0] += f", {_dollars(before // days[0])} -> {_dollars(after // days[1])} a day"
     said[0] += f" against {comparison.before.since} to {comparison.before.until}."
     if is_normal(lines):
         said.append("Within normal variation: nothing stands out from the day-to-day changes.")
@@ -318,16 +319,12 @@ def _headline(comparison: Any, before: int, after: int, lines: Sequence[Line], o
     return "\n".join(said)
 
 
-def _cents(units: int, *, signed: bool = False) -> str:
-    (amount,) = rounded_together([abs(units)], 10**22)
-    sign = "-" if units < 0 else "+" if signed else ""
-    return f"{sign}${amount:,.2f}"
+def _dollars(units: int, *, signed: bool = False) -> str:
+    return money(dollars(units), signed=signed)
 
 
 def _signed(amount: Cell) -> str:
-    if not isinstance(amount, Decimal):
-        return ""
-    return f"{'-' if amount < 0 else '+'}${abs(amount):,.2f}"
+    return money(amount, signed=True) if isinstance(amount, Decimal) else ""
 
 
 def _notes(comparison: Any, changes: Changes) -> list[str]:
@@ -342,7 +339,7 @@ def _notes(comparison: Any, changes: Changes) -> list[str]:
     for value, amount in sorted(moved.items(), key=lambda each: -each[1]):
         if amount > 0:
             notes.append(
-                f"{_cents(amount)} of spend before moved to {comparison.label(owner, value)} with its tags: "
+                f"{_dollars(amount)} of spend before moved to {comparison.label(owner, value)} with its tags: "
                 "no change of spend, net $0.00."
             )
     return notes
