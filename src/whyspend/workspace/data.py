@@ -27,10 +27,6 @@ from whyspend.workspace.spending import calls_between, owners
 from whyspend.workspace.trusting import trusted
 from whyspend.workspace.windows import before, micros
 
-EMPTY = (
-    "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve. Or see an example: whyspend demo."
-)
-
 ANSWER = "answer"
 """The kept table of calls added up for the question at hand."""
 
@@ -322,7 +318,7 @@ class Data:
             return ()
         span = self.snapshot.span
         if span is None:
-            return (EMPTY,)
+            return (notes.EMPTY,)
         first, last = (instant.date() for instant in span)
         if self.where and self._extent(compare=False).files:
             names = [re.split("!?=", text)[0].strip() for text in self.where]

@@ -1,4 +1,4 @@
-"""What a reader must know of the prices of an answer, one line each."""
+"""What a reader must know of an answer and of its prices, one line each."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -24,6 +24,10 @@ GROUP BY 1, 2, 3 HAVING sum(calls - priced_calls) > 0 ORDER BY unpriced DESC, 2,
 UNPRICED_BEFORE = "SELECT coalesce(sum(calls - priced_calls), 0) FROM answer WHERE period = 1"
 
 SHOWN = 5
+
+EMPTY = (
+    "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve. Or see an example: whyspend demo."
+)
 
 
 def is_discounted(engine: Engine) -> bool:

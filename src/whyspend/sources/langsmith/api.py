@@ -58,15 +58,10 @@ class Project(msgspec.Struct, frozen=True):
     tenant_id: str | None = None
 
 
-class _Collector(msgspec.Struct):
-    """What `whyspend serve` says of itself."""
-
-    ledger: str = ""
-
-
 class _Info(msgspec.Struct):
     version: str = ""
-    whyspend: _Collector = msgspec.field(default_factory=_Collector)
+    whyspend: dict[str, str] = {}
+    """What `whyspend serve` says of itself."""
 
 
 class TooMany(Exception):  # noqa: N818 - not an error: the stretch is cut into smaller ones
@@ -143,7 +138,7 @@ def _found(web: Web) -> Server:
             if error.status != 404:
                 raise explained(error, web) from None
         else:
-            return Server(web, prefix, info.version, info.whyspend.ledger)
+            return Server(web, prefix, info.version, info.whyspend.get("ledger", ""))
     raise SourceError(
         f"{web.address} answers, but not as a LangSmith API. Set LANGSMITH_ENDPOINT, or endpoint of this "
         "source, to its API, such as https://eu.api.smith.langchain.com or https://langsmith.example.com/api/v1."
