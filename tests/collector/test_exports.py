@@ -26,7 +26,7 @@ from whyspend.wire.otlp.fields import written_bytes
 from whyspend.workspace import Workspace
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-SAMPLES = Path("/work/shared/samples/otlp")
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "otlp"
 
 PACKING: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd, "identity": bytes}
 

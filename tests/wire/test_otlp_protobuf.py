@@ -27,7 +27,7 @@ from whyspend.wire.otlp import Batch, TooManyError, read_json, read_protobuf
 from whyspend.wire.otlp.fields import WireError, fields, written_bytes, written_varint
 from whyspend.wire.otlp.names import is_read
 
-SAMPLES = Path("/work/shared/samples/otlp")
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "otlp"
 
 
 def read(body: bytes) -> Batch:
