@@ -49,7 +49,7 @@ def info(config: Path | None, ledger: str | None) -> None:
 def verify(config: Path | None, ledger: str | None) -> None:
     """Compare every file with the manifest: size, hash, rows; each call once; and the price books. Changes nothing.
 
-    Exits with 2 when a figure could be wrong.
+    Exits with 2 when something is damaged. Names calls that are held under two sources: those count twice.
     """
     place = workspace(config, ledger)
     found = list(place.ledger.faults(place.engine))
