@@ -57,7 +57,7 @@ def test_the_overview_takes_other_days_and_keeps_what_else_was_asked(served: Ser
 
 def test_an_empty_ledger_says_so_and_how_to_send_traces(empty: Served) -> None:
     page = empty.page("/")
-    assert "The ledger is empty. Bring calls in: whyspend pull." in page.text
+    assert "The ledger is empty. Bring calls in: whyspend pull, or whyspend serve." in page.text
     assert f"export LANGSMITH_ENDPOINT={empty.address}" in page.text
     assert f"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={empty.address}/v1/traces" in page.text
     assert page.commands[:2] == ["whyspend pull", "whyspend demo"]
