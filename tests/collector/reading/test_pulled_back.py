@@ -47,7 +47,9 @@ def said(folder: Path, by: str) -> dict[str, Any]:
         "rows": answer["rows"],
         "total": answer["total"],
         "trust": answer["trust"] | {"complete_until": None},
-        "notes": [note for note in answer["notes"] if not re.search("complete|pulled|Nothing is known after", note)],
+        "notes": [
+            note for note in answer["notes"] if not re.search("complete|pulled|Nothing is known after", note)
+        ],
     }
 
 
