@@ -139,3 +139,9 @@ def test_promtool_finds_nothing_to_say(page: str) -> None:
         [promtool(), "check", "metrics"], input=page, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_names_that_read_alike_are_added_up_to_the_last_digit() -> None:
+    dear, small = Decimal("123456789.000000000000000000000001"), Decimal("0.000000000000000000000002")
+    ((_, amount),) = figures._labeled("feature", [("a" * 300, dear), ("a" * 301, small)])
+    assert amount == Decimal("123456789.000000000000000000000003")

@@ -29,7 +29,7 @@ RATE_SECONDS = 120.0
 TOKENS = ("input", "cache_read", "cache_write", "output", "reasoning")
 """Kinds of tokens, disjoint."""
 
-_EXACT = Context(prec=100)
+EXACT = Context(prec=100)
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Sums:
     tokens: tuple[int, ...] = (0,) * len(TOKENS)
 
     def __add__(self, other: "Sums") -> "Sums":
-        return self._with(other, lambda a, b: a + b, _EXACT.add)
+        return self._with(other, lambda a, b: a + b, EXACT.add)
 
     def since(self, base: "Sums") -> "Sums":
         """What came to a base; nothing is less than 0."""
         return self._with(
-            base, lambda a, b: max(a - b, 0), lambda a, b: max(_EXACT.subtract(a, b), Decimal(0))
+            base, lambda a, b: max(a - b, 0), lambda a, b: max(EXACT.subtract(a, b), Decimal(0))
         )
 
     def at_least(self, before: "Sums") -> "Sums":

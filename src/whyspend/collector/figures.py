@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import partial, reduce
 from typing import Generic, TypeVar
 
-from whyspend.collector.collected import OTHER, TOKENS, Collected, Rate, Sums, dollars, read, rows
+from whyspend.collector.collected import EXACT, OTHER, TOKENS, Collected, Rate, Sums, dollars, read, rows
 from whyspend.errors import WhyspendError
 from whyspend.model import Cell
 from whyspend.reports import reconcile
@@ -184,7 +184,7 @@ def _costs(place: Workspace) -> Iterator[Metric]:
         answer = place.ask("report", place.window(since), by=(first,))
         found = rows(answer)
         known = [(str(row[first]), dollars(row["cost_usd"])) for row in found if row["cost_usd"] is not None]
-        more = sum((cost for _, cost in known[SHOWN:]), Decimal(0))
+        more = reduce(EXACT.add, (cost for _, cost in known[SHOWN:]), Decimal(0))
         known = known[:SHOWN] + ([(OTHER, more)] if known[SHOWN:] else [])
         costs += [({**labels, "window": window}, value) for labels, value in _labeled("feature", known)]
         unpriced.append(({"window": window}, sum(_count(row["unpriced_calls"]) for row in found)))
@@ -245,8 +245,16 @@ def _labeled(name: str, values: Iterable[tuple[str, Value]]) -> list[Sample]:
     found: dict[str, Value] = {}
     for value, amount in values:
         shown = label(value)
-        found[shown] = found[shown] + amount if shown in found else amount  # type: ignore[operator]
+        found[shown] = _added(found[shown], amount) if shown in found else amount
     return [({name: value}, amount) for value, amount in found.items()]
+
+
+def _added(one: Value, other: Value) -> Value:
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        return EXACT.add(
+            one, other
+        )  # the usual 28 digits are too few for thousands of dollars of 24 decimals
+    return one + other  # type: ignore[operator]
 
 
 def _count(value: Cell) -> int:
