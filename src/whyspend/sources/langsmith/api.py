@@ -15,13 +15,13 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
-from whyspend.errors import ConfigError, InputError, SourceError, UsageError, nearest
+from whyspend.errors import ConfigError, SourceError, UsageError, nearest
 from whyspend.net import Pace, Refused, Web
 from whyspend.sources.langsmith.plan import micros
+from whyspend.sources.langsmith.spoken import iso, reader
 from whyspend.wire import langsmith as wire
 
 Version = Literal["v1", "v2"]
-Read = TypeVar("Read")
 Pageful = TypeVar("Pageful", bound="_Pageful")
 
 DEFAULT_ENDPOINT = "https://api.smith.langchain.com"
@@ -133,7 +133,7 @@ def connect(api_key: str, endpoint: str, workspace: str, requests_per_10s: int, 
 def _found(web: Web) -> Server:
     for prefix in ("/api/v1", ""):
         try:
-            info = web.ask("GET", f"{prefix}/info", _reader(_Info))
+            info = web.ask("GET", f"{prefix}/info", reader(_Info))
         except Refused as error:
             if error.status != 404:
                 raise explained(error, web) from None
@@ -323,8 +323,8 @@ def _window(version: Version, project_ids: Sequence[str], start: datetime, end: 
     if version == "v2":
         return {
             "project_ids": list(project_ids),
-            "min_start_time": _iso(start),
-            "max_start_time": _iso(end),
+            "min_start_time": iso(start),
+            "max_start_time": iso(end),
             "selects": list(wire.V2_SELECTS),
             "page_size": PAGE["v2"],
             "filter": BILLABLE,
@@ -332,10 +332,10 @@ def _window(version: Version, project_ids: Sequence[str], start: datetime, end: 
     # v1 knows an end_time, but not whether it bounds the start or the end of a run: a filter says which.
     return {
         "session": list(project_ids),
-        "start_time": _iso(start),
+        "start_time": iso(start),
         "select": list(wire.V1_SELECT),
         "limit": PAGE["v1"],
-        "filter": f'and({BILLABLE}, lt(start_time, "{_iso(end)}"))',
+        "filter": f'and({BILLABLE}, lt(start_time, "{iso(end)}"))',
     }
 
 
@@ -383,9 +383,9 @@ def _query(server: Server, body: dict[str, Any], read: Callable[[bytes], Pageful
 def _answers_v2(server: Server, project: Project) -> bool:
     now = datetime.now(UTC)
     body = {"project_ids": [project.id], "selects": ["ID"], "page_size": 1}
-    body |= {"min_start_time": _iso(now - timedelta(minutes=1)), "max_start_time": _iso(now)}
+    body |= {"min_start_time": iso(now - timedelta(minutes=1)), "max_start_time": iso(now)}
     try:
-        server.web.ask("POST", "/api/v2/runs/query", _reader(dict[str, Any]), body=body)
+        server.web.ask("POST", "/api/v2/runs/query", reader(dict[str, Any]), body=body)
     except Refused as error:
         if error.status in (404, 405):
             return False
@@ -414,7 +414,7 @@ def _sessions(server: Server, params: dict[str, str | int]) -> list[Project]:
         return server.web.ask(
             "GET",
             f"{server.prefix}/sessions",
-            _reader(list[Project]),
+            reader(list[Project]),
             params={**params, "include_stats": "false"},
         )
     except Refused as error:
@@ -428,19 +428,3 @@ def _no_project(server: Server, name: str) -> UsageError:
         f"LangSmith has no project {name!r} in this workspace.{nearest(name, known)} "
         f"There is: {shown or 'none yet'}. LANGSMITH_WORKSPACE_ID chooses another workspace."
     )
-
-
-def _reader(shape: type[Read]) -> Any:
-    """A function from a body to that shape; what does not fit is asked for again."""
-
-    def read(body: bytes) -> Read:
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(str(error)) from None
-
-    return read
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

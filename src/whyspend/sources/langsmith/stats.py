@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from whyspend.errors import InputError, SourceError
+from whyspend.errors import SourceError
 from whyspend.net import Refused
 from whyspend.sources.langsmith import api
+from whyspend.sources.langsmith.spoken import iso, reader
 
 GROUPS_AT_ONCE = (1000, 100)
 """How many groups are asked for; the next number where a server finds them too many."""
@@ -119,7 +120,7 @@ def grouped(
 def price_map(server: api.Server) -> list[Price] | None:
     """LangSmith's price table; None where the key may not see it, or the server has none."""
     try:
-        found: list[Price] = server.web.ask("GET", f"{server.prefix}/model-price-map", _reader(list[Price]))
+        found: list[Price] = server.web.ask("GET", f"{server.prefix}/model-price-map", reader(list[Price]))
     except Refused as error:
         if error.status in (403, 404, 405):
             return None
@@ -158,9 +159,9 @@ def listed(
 
 def _page(server: api.Server, url: str, body: Mapping[str, Any]) -> tuple[list[Run], str | None]:
     if server.version == "v2":
-        page = server.web.ask("POST", url, _reader(_V2Page), body=body)
+        page = server.web.ask("POST", url, reader(_V2Page), body=body)
         return page.items, page.next_cursor
-    found = server.web.ask("POST", url, _reader(_V1Page), body=body)
+    found = server.web.ask("POST", url, reader(_V1Page), body=body)
     return found.runs, (found.cursors or {}).get("next")
 
 
@@ -170,18 +171,18 @@ def _listing(
     if version == "v2":
         return {
             "project_ids": list(project_ids),
-            "min_start_time": _iso(start),
-            "max_start_time": _iso(end),
+            "min_start_time": iso(start),
+            "max_start_time": iso(end),
             "selects": [*_V2_LISTED, *(("METADATA",) if path else ())],
             "page_size": api.PAGE["v2"],
             "filter": 'eq(run_type, "llm")',
         }
     return {
         "session": list(project_ids),
-        "start_time": _iso(start),
+        "start_time": iso(start),
         "select": [*_V1_LISTED, *(("extra",) if path else ())],
         "limit": api.PAGE["v1"],
-        "filter": f'and(eq(run_type, "llm"), lte(start_time, "{_iso(end)}"))',
+        "filter": f'and(eq(run_type, "llm"), lte(start_time, "{iso(end)}"))',
     }
 
 
@@ -189,8 +190,8 @@ def _body(project_ids: Sequence[str], start: datetime, end: datetime) -> dict[st
     return {
         "session": list(project_ids),
         "run_type": "llm",
-        "start_time": _iso(start),
-        "filter": f'lt(start_time, "{_iso(end)}")',
+        "start_time": iso(start),
+        "filter": f'lt(start_time, "{iso(end)}")',
         "select": _SELECT,
     }
 
@@ -204,7 +205,7 @@ def _ask(server: api.Server, body: Mapping[str, Any], shape: type[Stats]) -> Sta
 
 
 def _send(server: api.Server, body: Mapping[str, Any], shape: Any) -> Any:
-    return server.web.ask("POST", f"{server.prefix}/runs/stats", _reader(shape), body=body)
+    return server.web.ask("POST", f"{server.prefix}/runs/stats", reader(shape), body=body)
 
 
 def _explained(error: Refused, server: api.Server) -> SourceError:
@@ -214,19 +215,3 @@ def _explained(error: Refused, server: api.Server) -> SourceError:
             "the runs instead: whyspend reconcile --recorded."
         )
     return api.explained(error, server.web)
-
-
-def _reader(shape: Any) -> Any:
-    """A function from a body to that shape; what does not fit is asked for again."""
-
-    def read(body: bytes) -> Any:
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(str(error)) from None
-
-    return read
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
