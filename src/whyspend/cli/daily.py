@@ -21,6 +21,7 @@ from whyspend.formats import visible
 from whyspend.ledger.alerts import exclusive
 from whyspend.model import Table, Window
 from whyspend.workspace import Pulled, Workspace
+from whyspend.workspace.missing import reached
 from whyspend.workspace.pulling import to_pull
 from whyspend.workspace.windows import instant, of_days
 
@@ -113,8 +114,10 @@ def _pulled(place: Workspace) -> tuple[int, datetime]:
 
 
 def _held(place: Workspace) -> datetime:
-    """Until when all of every source is there that was pulled; now where the calls come without a watermark."""
-    return min((mark for name in place.config.sources for mark in _marks(place, name)), default=place.now)
+    """Until when all of every source is there that is pulled; now where the calls come without a watermark."""
+    left = {name for name, _ in reached(place.config, place.ledger.snapshot().manifest).ended}
+    read = [name for name in place.config.sources if name not in left]
+    return min((mark for name in read for mark in _marks(place, name)), default=place.now)
 
 
 def _since(place: Workspace, name: str) -> Window:

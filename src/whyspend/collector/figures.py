@@ -19,6 +19,7 @@ from whyspend.serving import Asking, RefusedError
 from whyspend.serving.exposition import Metric, Sample, Value, label, metric
 from whyspend.workspace import Workspace
 from whyspend.workspace.keys import UNTAGGED
+from whyspend.workspace.missing import reached
 
 COUNTED_SECONDS = 10.0
 """How old the sums of what was collected may be."""
@@ -226,7 +227,8 @@ def _forecast(place: Workspace) -> Iterator[Metric]:
 def _lags(place: Workspace) -> Iterator[tuple[str, Value]]:
     manifest = place.ledger.snapshot().manifest
     now = datetime.now(UTC)
-    for source in sorted({file.source for file in manifest.files}):
+    left = {name for name, _ in reached(place.config, manifest).ended}
+    for source in sorted({file.source for file in manifest.files} - left):
         marks = [mark for key, mark in manifest.watermarks.get(source, {}).items() if key.startswith("upto:")]
         newest = min(marks) if marks else max(file.last for file in manifest.files if file.source == source)
         lag = now - (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=newest))

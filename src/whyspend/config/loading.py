@@ -47,6 +47,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         ledger=_ledger(settings.ledger, document),
         dimensions=settings.dimensions,
         sources=MappingProxyType(_sources(settings)),
+        is_source_named=bool(settings.sources),
         is_source_configured=bool(settings.sources) or has_key(DEFAULT_SOURCE, environ),
         aliases=MappingProxyType({key: MappingProxyType(folds) for key, folds in settings.aliases.items()}),
         attribution=settings.attribution,

@@ -156,8 +156,10 @@ class Config:
     dimensions: tuple[str, ...]
     sources: Mapping[str, SourceConfig]
     """By name, with the options as written: ask `source` for those that can be used. Never empty."""
+    is_source_named: bool
+    """Whether the file names a source."""
     is_source_configured: bool
-    """Whether the file names a source, or the environment a key for the one that is there without any."""
+    """Whether it does, or the environment has a key for the one that is there without any."""
     aliases: Mapping[str, Mapping[str, str]]
     """By dimension: spelling -> value."""
     attribution: tuple[Rule, ...]

@@ -21,6 +21,7 @@ from whyspend.workspace.adjusting import of_closed
 from whyspend.workspace.answer import Answer, answer
 from whyspend.workspace.data import Data
 from whyspend.workspace.guarding import Guards
+from whyspend.workspace.missing import reached
 from whyspend.workspace.ruling import Rules
 from whyspend.workspace.watching import Watch
 from whyspend.workspace.windows import window
@@ -167,11 +168,11 @@ class Workspace:
         others: Any = None,
     ) -> Data:
         """The view of the ledger as it is now that a question gets."""
-        held = kept.read(self.ledger.root)
+        held, snapshot = kept.read(self.ledger.root), self.ledger.snapshot()
         return Data(
             engine=self.engine,
             window=asked,
-            snapshot=self.ledger.snapshot(),
+            snapshot=snapshot,
             attribution=self.attribution,
             prices=self._prices(held),
             basis=basis or Basis(),
@@ -188,6 +189,7 @@ class Workspace:
             watch=Watch(self.config.planned, self.config.spikes.floor_usd, self.now),
             comparing=partial(comparing.asked, now=self.now),
             repricing=whatif.asked,
+            reached=reached(self.config, snapshot.manifest),
         )
 
     @property

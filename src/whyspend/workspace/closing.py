@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
+from whyspend.config import Config
 from whyspend.errors import LedgerError, UsageError
 from whyspend.ledger import Manifest
 from whyspend.ledger import prices as kept
@@ -18,6 +19,7 @@ from whyspend.pricing.plan import Prices, of
 from whyspend.workspace import Workspace
 from whyspend.workspace.adjusting import units
 from whyspend.workspace.corrections import Lost, due
+from whyspend.workspace.missing import reached
 from whyspend.workspace.prices import BOOK_FILES, current_book, frozen, of_ledger, written
 from whyspend.workspace.spending import Spent, spent, together
 from whyspend.workspace.windows import EARLIEST, LATEST, instant, micros, of_days, zone
@@ -90,7 +92,7 @@ def close(place: Workspace, name: str, *, force: bool = False) -> Frozen:
     asked, held = month(name, config.timezone), kept.read(root)
     snapshot = place.ledger.snapshot()
     _refuse(place, asked, held)
-    if not force and (lacking := next(_unread(snapshot.manifest, asked), "")):
+    if not force and (lacking := next(_unread(config, snapshot.manifest, asked), "")):
         raise UsageError(
             f"{name} is not whole: {lacking}. Pull it first, or close it as it is: whyspend close {name} --force."
         )
@@ -190,9 +192,10 @@ def _refuse(place: Workspace, asked: Month, held: Basis | None) -> None:
             )
 
 
-def _unread(manifest: Manifest, asked: Month) -> Iterator[str]:
+def _unread(config: Config, manifest: Manifest, asked: Month) -> Iterator[str]:
     """What of the month the ledger may lack."""
-    sources = sorted({*manifest.watermarks, *(file.source for file in manifest.files)})
+    gone = {name for name, at in reached(config, manifest).ended if micros(at) <= asked.start}
+    sources = sorted({*manifest.watermarks, *(file.source for file in manifest.files)} - gone)
     if not sources:
         yield "the ledger is empty"
     for source in sources:

@@ -20,7 +20,7 @@ from whyspend.workspace import coloring, notes
 from whyspend.workspace.adjusting import Adjusted, Adjustment, rows_of
 from whyspend.workspace.free import Quotas, adjustments
 from whyspend.workspace.keys import FIGURES, METADATA, MODEL, PROVIDER, Cuts, Key, Keys, shown
-from whyspend.workspace.missing import DataEnd, data_end
+from whyspend.workspace.missing import DataEnd, Reached, data_end
 from whyspend.workspace.prices import as_closed, is_closed, quotas_as_closed
 from whyspend.workspace.ruling import Rules
 from whyspend.workspace.spending import calls_between, owners
@@ -71,6 +71,8 @@ class Data:
     """Compares it with another window (comparing.asked)."""
     repricing: Any = None
     """Prices it in another way (whatif.asked)."""
+    reached: Reached = Reached()
+    """Up to when all calls are here."""
     only: Extent | None = None
     """One UTC day of the window (see `days`)."""
 
@@ -246,7 +248,7 @@ class Data:
         """How far the figures of the kept answer can be trusted."""
         names = {name for name, _ in self.engine.columns(f"SELECT * FROM {ANSWER}")}
         tagged = "tagged = 1" if "tagged" in names else f"{self.key(self.dimensions[0]).column} IS NOT NULL"
-        return trusted(self.engine, tagged, self._complete_until(), self._price_book())
+        return trusted(self.engine, tagged, self.reached.until, self._price_book())
 
     def unpriced_notes(self) -> tuple[str, ...]:
         """One line for each cause of unpriced calls in the kept answer, most calls first."""
@@ -332,17 +334,18 @@ class Data:
         if self.snapshot.span is None:
             return None
         asked = min(end or self.window.end, self.watch.now)
-        return data_end(self._complete_until(), self.snapshot.span[1], asked)
+        return data_end(self.reached.until, self.snapshot.span[1], asked)
 
     def missing_notes(self) -> tuple[str, ...]:
-        """What must be said before figures of days after the end of the data."""
+        """What must be said before figures of days that the ledger may not hold all of, or the days before."""
         found = self.data_end()
-        return (found.said(),) if found else ()
+        return (*((found.said(),) if found else ()), *self.reached.said(self.earlier.start, self.window.end))
 
     @property
     def held_since(self) -> datetime | None:
         """How far back the ledger reaches, UTC: the earliest `from:` watermark, else the first call."""
-        if marks := self._marks("from:"):
+        sources = self.snapshot.manifest.watermarks.values()
+        if marks := [mark for held in sources for key, mark in held.items() if key.startswith("from:")]:
             return datetime.fromtimestamp(min(marks) / 1_000_000, UTC)
         return self.snapshot.span[0] if self.snapshot.span else None
 
@@ -372,14 +375,6 @@ class Data:
         # Only of the eras that are asked about: the label of a closed month does not move either.
         start, end = (micros(instant) for instant in (self.window.start, self.window.end))
         return Prices(tuple(era for era in self.prices.eras if era.start < end and era.end > start)).id
-
-    def _complete_until(self) -> datetime | None:
-        marks = self._marks("upto:")
-        return datetime.fromtimestamp(min(marks) / 1_000_000, UTC) if marks else None
-
-    def _marks(self, kind: str) -> list[int]:
-        sources = self.snapshot.manifest.watermarks.values()
-        return [mark for source in sources for key, mark in source.items() if key.startswith(kind)]
 
     # Parts of the question
 

@@ -276,8 +276,9 @@ def _untagged(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
 
 
 def _stale(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
-    """Each configured source by how far it was pulled; one that never was is no news of today."""
-    for name in config.sources:
+    """Each source that is read by how far it was pulled; one that never was is no news of today."""
+    left = {name for name, _ in data.reached.ended}
+    for name in config.sources.keys() - left:
         marks = data.snapshot.manifest.watermarks.get(name, {})
         upto = max((mark for key, mark in marks.items() if key.startswith("upto:")), default=None)
         if upto is None or at - instant(upto) < timedelta(hours=config.spikes.stale_hours):

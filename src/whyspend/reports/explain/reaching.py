@@ -57,7 +57,8 @@ def reach(data: Any, before: Window, asked: Window) -> Reach:
         return Reach((f"{begins}: one window is not in it, so nothing can be said of what changed.",), False)
     late = max((before, data.window), key=lambda window: window.end)
     end = data.data_end(late.end)
-    missing = (end.said(),) if end else ()
+    start = min(before.start, data.window.start)
+    missing = (*((end.said(),) if end else ()), *data.reached.said(start, late.end))
     if end and late.start >= end.at and not end.is_partial:
         return Reach((*missing, "Nothing can be said of what changed."), False)
     said = []
