@@ -121,6 +121,14 @@ def test_from_the_overview_to_a_single_request(served: Served) -> None:
     assert answer["columns"][0]["name"] == "call_site"
 
 
+def test_requests_of_what_became_cheaper_lead_to_their_calls_before_the_window(served: Served) -> None:
+    explain = json.loads(served.get(f"/api/reports/explain?{WEEK}").content)
+    fell = next(row["line"] for row in explain["rows"] if row["line"] and row["change_usd"] < 0)
+    request = served.page(_first(served.page(f"/reports/explain?{WEEK}&driver={fell}"), "where=trace_id"))
+    assert json.loads(served.line(request.commands[0]))["total"]["requests"] == 1
+    assert "No calls in these days." not in request.text
+
+
 def _first(page: Page, part: str) -> str:
     return next(unescape(link) for link in page.links if part in link)
 

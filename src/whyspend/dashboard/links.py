@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from whyspend.dashboard.grid import Link, Row
-from whyspend.model import Cell, Table, TableColumn
+from whyspend.model import Cell, Table, TableColumn, Window
 from whyspend.workspace.keys import BUILT_IN
 from whyspend.workspace.questions import THEN, Question
 
@@ -65,7 +66,7 @@ def links(question: Question, table: Table, dimensions: Collection[str]) -> Link
         if column.name == "rule" and question.report == "coverage":
             return address(question.with_options(suggest=None, try_=str(value)))
         if column.name == "trace_id":
-            return address(request_of(question, str(value)))
+            return address(request_of(question, str(value), row.get("started_at"), table.window))
         if column.unit == "place" and not question.told("driver") and question.report == "explain":
             return address(question.with_options(driver=value))
         if isinstance(value, date) and column.name in ("day", "week", "month"):
@@ -96,10 +97,14 @@ def zoomed(question: Question, unit: str, first: date, table: Table) -> Question
     return asked
 
 
-def request_of(question: Question, trace: str) -> Question:
-    """What a single request did and cost."""
-    days = question.of("report", where=(f"trace_id={trace}",))
-    return days.with_options(by=OF_A_REQUEST)
+def request_of(question: Question, trace: str, started: Cell, window: Window) -> Question:
+    """What a single request did and cost; of a cause that became cheaper it began before the days of the question."""
+    asked = question.of("report", where=(f"trace_id={trace}",))
+    if isinstance(started, datetime):
+        first = started.astimezone(ZoneInfo(window.timezone)).date()
+        if first < window.since:
+            asked = replace(asked, since=str(first), until=str(window.until))
+    return asked.with_options(by=OF_A_REQUEST)
 
 
 def _month_end(first: date) -> date:
