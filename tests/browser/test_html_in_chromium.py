@@ -206,6 +206,11 @@ def test_a_page_is_printed_in_light_with_its_tables_whole(pages: dict[str, Sent]
         )
         assert not watched.page.locator("figure details").first.is_visible()
         assert watched.page.pdf(format="A4").startswith(b"%PDF")
+        # A foot would stand on every page, below rows whose total it is not.
+        assert (
+            watched.page.locator("main > .scroll tfoot").evaluate("(e) => getComputedStyle(e).display")
+            == "table-row-group"
+        )
 
 
 @pytest.mark.parametrize("scripts", [True, False])
