@@ -129,6 +129,13 @@ def test_requests_of_what_became_cheaper_lead_to_their_calls_before_the_window(s
     assert "No calls in these days." not in request.text
 
 
+def test_from_a_cause_a_link_leads_back_to_all_of_them(served: Served) -> None:
+    assert f"/reports/explain?{WEEK}" in served.page(f"/reports/explain?{WEEK}&driver=1").links
+    missing = Page.of(served.get(f"/reports/explain?{WEEK}&driver=99").text)
+    assert f"/reports/explain?{WEEK}" in missing.links
+    assert not any("driver" in link and "since=30d" in link for link in missing.links)
+
+
 def _first(page: Page, part: str) -> str:
     return next(unescape(link) for link in page.links if part in link)
 

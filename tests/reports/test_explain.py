@@ -232,6 +232,71 @@ def test_the_requests_of_a_line_are_the_dearest_of_its_place(engine: DuckDB, tmp
     assert answer.headline.startswith("1. +")
 
 
+def fallen(engine: DuckDB, tmp_path: Path) -> Workspace:
+    """Prompts of chat shrank, those of rag-search grew: a line, and one of the rest."""
+    calls = [
+        *daily("2026-11-08", 9, "0.05"),
+        *daily("2026-11-17", 5, "0.10"),
+        *daily("2026-11-08", 7, "0.30", "chat"),
+        *daily("2026-11-15", 7, "0.10", "chat"),
+    ]
+    return ledger(tmp_path, engine, calls)
+
+
+def risen(engine: DuckDB, tmp_path: Path) -> Workspace:
+    calls = [
+        *daily("2026-11-08", 9, "0.05"),
+        *daily("2026-11-17", 5, "0.10"),
+        *daily("2026-11-08", 14, "0.05", "chat"),
+    ]
+    return ledger(tmp_path, engine, calls)
+
+
+def test_behind_a_line_are_its_own_cells_which_add_up_to_it(engine: DuckDB, tmp_path: Path) -> None:
+    opened = fallen(engine, tmp_path)
+    lines = [row for row in rows(explained(opened)) if row["line"]]
+    assert len(lines) > 1
+    for line in lines:
+        cells = explained(opened, driver=line["line"]).details["cells"]
+        assert {cell["line"] for cell in cells} == {line["line"]}
+        moved = sum(cell["change_usd"] for cell in cells)  # type: ignore[misc]
+        assert abs(moved - line["change_usd"]) < Decimal("0.000000001")
+        assert {"feature", "call_site", "model"} <= set(cells[0])
+
+
+def test_behind_a_line_it_is_said_whose_calls_are_counted_and_when(engine: DuckDB, tmp_path: Path) -> None:
+    answer = explained(risen(engine, tmp_path / "risen"), driver=1)
+    assert answer.notes[0].startswith("Calls and cost are those of rag-search; what else a request did")
+    assert answer.notes[1].endswith("beyond what was usual 2026-11-08 to 2026-11-14.")
+    opened = fallen(engine, tmp_path / "fallen")
+    answer = explained(opened, driver=1)
+    assert answer.headline.splitlines()[1].startswith("Line 1 of 2: $12.29 -> $6.52")
+    assert answer.notes[1].startswith("The line became cheaper: the requests are of 2026-11-08 to 2026-11-14")
+    assert explained(opened, driver=2).notes[0].startswith("The line is the rest beside other lines:")
+    assert "Line 2: the rest" in explained(opened, show_requests=True).notes[0]
+
+
+def test_lines_above_their_requests_say_the_dollars_that_the_table_says(
+    engine: DuckDB, tmp_path: Path
+) -> None:
+    """Cents that are rounded one by one would be others than those that add up."""
+    opened = fallen(engine, tmp_path)
+    table, above = text(explained(opened)), explained(opened, show_requests=True).headline.splitlines()
+    assert above
+    for line in above:
+        amount = line.split()[1]
+        assert amount in table, (line, table)
+
+
+def test_the_days_behind_a_line_are_told_apart_where_it_changed(engine: DuckDB, tmp_path: Path) -> None:
+    chart = explained(risen(engine, tmp_path), driver=1, pictures=True).charts[0]
+    assert chart.title == "Spend by day: rag-search"
+    assert [column.name for column in chart.columns] == ["day", "before Nov 17 08:00", "since Nov 17 08:00"]
+    zero = Decimal(0)
+    shown = [(row[1] == zero, row[2] == zero) for row in chart.rows]
+    assert shown == [(False, True)] * 9 + [(True, False)] * 5
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -72,7 +72,8 @@ def controls(question: Question, dimensions: Sequence[str]) -> Controls:
 
 def presets(question: Question, of: str = "") -> tuple[tuple[str, str, bool], ...]:
     """The windows that are one click away; `of` is what its page is called where it is not the report's."""
-    made = ((words, since, replace(question, since=since, until="")) for words, since in PRESETS)
+    anew = every_line(question)
+    made = ((words, since, replace(anew, since=since, until="")) for words, since in PRESETS)
     return tuple(
         (
             words,
@@ -81,6 +82,12 @@ def presets(question: Question, of: str = "") -> tuple[tuple[str, str, bool], ..
         )
         for words, since, asked in made
     )
+
+
+def every_line(question: Question) -> Question:
+    """The same question without the choice of one line of its answer: other days have other lines."""
+    is_chosen = question.report == "explain" and question.told("driver")
+    return question.with_options(driver=None) if is_chosen else question
 
 
 def _control(option: Option, question: Question) -> Control:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from whyspend import registry
 from whyspend.config import Config
 from whyspend.dashboard.answering import shown
-from whyspend.dashboard.controls import controls
+from whyspend.dashboard.controls import controls, every_line
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.links import address, elsewhere
 from whyspend.dashboard.markup import templates
@@ -51,6 +51,7 @@ class Exploring:
             "question": question,
             "asks": visible(registry.question("reports", name)),
             **_of_rules(question, config),
+            "every_line": address(every_line(question)) if every_line(question) != question else "",
             "purpose": purpose(registry.load("reports", name)),
             "controls": controls(question, config.dimensions),
             "others": [

@@ -67,8 +67,9 @@ def links(question: Question, table: Table, dimensions: Collection[str]) -> Link
             return address(question.with_options(suggest=None, try_=str(value)))
         if column.name == "trace_id":
             return address(request_of(question, str(value), row.get("started_at"), table.window))
-        if column.unit == "place" and not question.told("driver") and question.report == "explain":
-            return address(question.with_options(driver=value))
+        if column.unit in ("place", "sentence") and question.report == "explain" and row.get("line"):
+            is_line = "sentence" in row and not question.told("driver")
+            return address(question.with_options(driver=row["line"], show_requests=None)) if is_line else ""
         if isinstance(value, date) and column.name in ("day", "week", "month"):
             return address(zoomed(question, column.name, value, table))
         if column.name in keys and isinstance(value, str) and not _is_rest(value):

@@ -8,6 +8,8 @@ function here(changes, to) {
     if (name === "where") {
       if (!words.getAll("where").includes(value)) words.append("where", value);
     } else words.set(name, value);
+    // Other days have other causes.
+    if (name === "since") words.delete("driver");
   }
   address.search = words.toString();
   return address;
@@ -25,10 +27,13 @@ function follow(event) {
   const bar = event.target.closest("[data-name], [data-at]");
   const figure = event.target.closest("figure.picture");
   if (!bar || !figure) return;
-  // A step of a waterfall is a cause: its line in the table leads to its requests.
-  const line = figure.dataset.picture === "waterfall" && document.querySelector(`td a[href$="driver=${bar.dataset.at}"]`);
-  if (line) return line.click();
   const { by, time, to } = figure.dataset;
+  // A numbered step of this waterfall is a cause: what is behind it is one click away.
+  if (figure.dataset.picture === "waterfall") {
+    const line = location.pathname === "/reports/explain" && /^(\d+)\. /.exec(bar.dataset.name || "");
+    if (line) location.assign(here([["driver", line[1]]], to));
+    return;
+  }
   const { name, at } = bar.dataset;
   const isNamed = by && name && !name.startsWith("(");
   const changes = [];

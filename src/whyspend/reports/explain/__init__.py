@@ -1,7 +1,7 @@
 """Why did it change?"""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Context, Decimal
 from typing import Any
@@ -11,7 +11,8 @@ from whyspend.causes.decompose import Changes, decompose
 from whyspend.causes.drivers import UNSPENT, Driver
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
-from whyspend.reports.explain import dearest, reaching, words
+from whyspend.reports.explain import reaching, words
+from whyspend.reports.explain.behind import Asked, behind
 from whyspend.reports.explain.exactly import dollars, rounded_together
 from whyspend.reports.explain.finding import MOST_LINES, Cause, causes, rest_of, retagged
 from whyspend.reports.explain.grouping import cells_by
@@ -82,7 +83,7 @@ def run(
             same-days-last-month, or FROM..TO.
         by: Add up the drivers by these in JSON (`cells`): any dimension or metadata key, model, provider, project.
             Default: the first dimension.
-        driver: List the requests that make up most of this line.
+        driver: Show what is behind this line: its days, its cells, and the requests that make up most of it.
         show_requests: List the requests that make up most of each line.
         top: At most so many requests a line.
     """
@@ -100,10 +101,12 @@ def run(
     answer = _table(data, comparison, reach, changes, lines, by)
     if not driver and not show_requests:
         return answer
-    asked = [(number, line.cause) for number, line in enumerate(lines, start=1) if driver in (0, number)]
-    return _of_requests(
-        answer, dearest.rows(data, comparison, changes, asked, top), [number for number, _ in asked]
-    )
+    asked = [
+        Asked(number, line.cause, line.moment, line.place)
+        for number, line in enumerate(lines, start=1)
+        if driver in (0, number)
+    ]
+    return behind(data, comparison, changes, answer, asked, by, top)
 
 
 def _compared(data: Any, against: str, by: tuple[str, ...]) -> tuple[Any, Reach]:
@@ -137,22 +140,6 @@ def lines_of(comparison: Any, changes: Changes) -> list[Line]:
     if all(each.cause.driver == "calendar" for each in told):
         told = [*told, *(each for each in found if each.course.is_normal)][:MOST_BY_CHANCE]
     return [_line(comparison, changes, each) for each in told[:MOST_LINES]]
-
-
-def _of_requests(answer: Table, rows: list[tuple[Cell, ...]], numbers: Sequence[int]) -> Table:
-    """The requests instead of the lines, which become the words above them."""
-    said = [f"{row[0]}. {_signed(row[3])}  {row[-1]}" for row in answer.rows if row[0] in numbers]
-    # The number of the only line, and links that nobody has, say nothing to people.
-    idle = {"line": len(numbers) == 1, "url": not any(row[-1] for row in rows)}
-    return replace(
-        answer,
-        columns=tuple(replace(each, told=idle.get(each.name, False)) for each in dearest.COLUMNS),
-        rows=tuple(rows),
-        total={},
-        headline="\n".join(said),
-        details={},
-        notes=answer.notes[1:],
-    )
 
 
 def is_normal(lines: Sequence[Line]) -> bool:
@@ -321,10 +308,6 @@ def _headline(comparison: Any, before: int, after: int, lines: Sequence[Line], o
 
 def _dollars(units: int, *, signed: bool = False) -> str:
     return money(dollars(units), signed=signed)
-
-
-def _signed(amount: Cell) -> str:
-    return money(amount, signed=True) if isinstance(amount, Decimal) else ""
 
 
 def _notes(comparison: Any, changes: Changes) -> list[str]:

@@ -126,18 +126,25 @@ def _dearest(data: Any, driver: Driver, usual: Usual, top: int) -> list[Request]
     return [Request(*row) for row in found]
 
 
+_PER_CALL: Mapping[Driver, str] = {
+    "prompt_size": "input_tokens",
+    "output_length": "output_tokens",
+    "reasoning": "reasoning_tokens",
+}
+
+
+def is_beyond(driver: Driver) -> bool:
+    """Whether requests stand in the order of their dollars beyond what is usual; of other drivers the dearest first."""
+    return driver in _PER_CALL or driver == "calls_per_request"
+
+
 def _rank(driver: Driver, usual: float) -> str:
     """SQL of the dollars of a request beyond what is usual: an estimate, to put them in an order.
 
     A request of $0.10 with 9,800 input tokens a call where 4,900 are usual: $0.05.
     """
-    per_call = {
-        "prompt_size": "input_tokens",
-        "output_length": "output_tokens",
-        "reasoning": "reasoning_tokens",
-    }
     cost = "CAST(sum(cost) AS DOUBLE)"
-    if name := per_call.get(driver):
+    if name := _PER_CALL.get(driver):
         return f"{cost} * (1 - least(1, {usual!r} * count(*) / nullif(CAST(sum({name}) AS DOUBLE), 0)))"
     if driver == "calls_per_request":
         return f"{cost} * (1 - least(1, {usual!r} / count(*)))"

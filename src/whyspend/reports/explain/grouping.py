@@ -15,11 +15,11 @@ PROVIDER = "provider"
 def cells_by(comparison: Any, changes: Changes, by: Sequence[str]) -> list[Mapping[str, Cell]]:
     """What each driver moved each value by, exactly: `{<key>: value, ..., "driver", "change_usd"}`, largest first."""
     keys = tuple(dict.fromkeys(by)) or changes.cells.dimensions[:1]
-    values_of = _values(comparison, changes, keys)
+    values = values_of(comparison, changes, keys)
     sums: dict[tuple[tuple[str, ...], Driver], int] = {}
     for at, drivers in changes.by_row.items():
         for driver, amount in drivers.items():
-            key = values_of[at], driver
+            key = values[at], driver
             sums[key] = sums.get(key, 0) + amount
     order = sorted(sums, key=lambda each: (-abs(sums[each]), each[0], DRIVERS.index(each[1])))
     return [
@@ -32,7 +32,7 @@ def cells_by(comparison: Any, changes: Changes, by: Sequence[str]) -> list[Mappi
     ]
 
 
-def _values(comparison: Any, changes: Changes, keys: Sequence[str]) -> list[tuple[str, ...]]:
+def values_of(comparison: Any, changes: Changes, keys: Sequence[str]) -> list[tuple[str, ...]]:
     """The values of each row of calls, as people read them."""
     said: dict[tuple[str, str | None], str] = {}
     found = []
