@@ -97,7 +97,7 @@ def test_gauges_are_of_the_whole_ledger_as_it_is_when_they_are_asked_for(
 ) -> None:
     """The server's own may be a minute old."""
     place = Workspace(load(collecting[1] / "whyspend.toml", {}))
-    found = samples(text(figures.standing(place)))
+    found = samples(text(figures.standing(place).metrics(time.time())))
     place.engine.close()
     assert found['whyspend_budget_limit_usd{budget="all \\"of\\" it",value=""}'] == Decimal("2.5")
     assert found['whyspend_budget_spent_usd{budget="each",value="chat"}'] > 0
@@ -108,6 +108,26 @@ def test_gauges_are_of_the_whole_ledger_as_it_is_when_they_are_asked_for(
     assert found['whyspend_cost_usd{feature="other",window="month"}'] > 0
 
 
+def test_gauges_are_what_the_reports_say_to_the_last_digit(collecting: tuple[Serving, Path]) -> None:
+    """They read less of the ledger for it: no days before, and no history."""
+    place = Workspace(load(collecting[1] / "whyspend.toml", {}))
+    found = samples(text(figures.standing(place).metrics(time.time())))
+    month = place.ask("report", place.window(place.window().until.replace(day=1).isoformat()))
+    budgets = place.ask("budgets", place.window(), top=figures.SHOWN)
+    place.engine.close()
+    costs = [value for key, value in found.items() if key.startswith("whyspend_cost_usd{") and "month" in key]
+    assert sum(costs) == month.total["cost_usd"]
+    names = [column.name for column in budgets.columns]
+    spent = sorted(
+        collected.dollars(row[names.index("spent_usd")])
+        for row in budgets.rows
+        if row[names.index("budget")] != "of tokens" and row[names.index("spent_usd")] is not None
+    )
+    assert spent == sorted(
+        value for key, value in found.items() if key.startswith("whyspend_budget_spent_usd{")
+    )
+
+
 def test_what_is_recorded_by_sources_is_compared_with_ours(tmp_path: Path) -> None:
     (tmp_path / "whyspend.toml").write_text('ledger = "led"\n')
     run = llm_run(tokens=(1_000_000, 0))
@@ -116,7 +136,7 @@ def test_what_is_recorded_by_sources_is_compared_with_ours(tmp_path: Path) -> No
         assert send(server.address, [run]) == 202
         within(10, tmp_path, 1)
     place = Workspace(load(tmp_path / "whyspend.toml", {}))
-    found = samples(text(figures.standing(place)))
+    found = samples(text(figures.standing(place).metrics(time.time())))
     place.engine.close()
     assert found["whyspend_reconcile_gap_ratio"] == Decimal("0.5")  # $0.15 against $0.10
 

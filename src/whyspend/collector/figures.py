@@ -1,21 +1,20 @@
-"""What the ledger says, for `/metrics` and for whoever watches: asked at most every so many seconds, in a thread of
-its own, so that taking in never waits for it, and who asks meanwhile gets what was known before."""
+"""What the ledger says, for `/metrics` and for whoever watches: asked at most every so many seconds, one question after
+the other in a thread of its own, so that taking in never waits for it, and who asks meanwhile gets what was known
+before."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial, reduce
-from typing import Generic, TypeVar
 
 from whyspend.collector.collected import EXACT, OTHER, TOKENS, Collected, Rate, Sums, dollars, read, rows
-from whyspend.errors import WhyspendError
+from whyspend.collector.kept import Kept
 from whyspend.model import Cell
 from whyspend.reports import reconcile
-from whyspend.serving import Asking, RefusedError
+from whyspend.serving import Asking
 from whyspend.serving.exposition import Metric, Sample, Value, label, metric
 from whyspend.workspace import Workspace
 from whyspend.workspace.keys import UNTAGGED
@@ -25,7 +24,14 @@ COUNTED_SECONDS = 10.0
 """How old the sums of what was collected may be."""
 
 STANDING_SECONDS = 60.0
-"""How old gauges may be that take more of the ledger to know: the month, budgets, the forecast."""
+"""How old gauges may be that take more of the ledger to know: the month, budgets."""
+
+OUTLOOK_SECONDS = 600.0
+"""How old the forecast may be: it is learned from four months of calls, and moves slowly."""
+
+MOMENT_SECONDS = 900
+"""Budgets begin anew with an hour of the time zone, which is off UTC by whole quarters of an hour; a forecast moves
+within them by next to nothing."""
 
 SHOWN = 20
 """Values of the first dimension that have a gauge of their own, the dearest; the rest is `other`."""
@@ -38,43 +44,6 @@ SOURCES = 50
 RECONCILED = "7d"
 """Days for which recorded costs are compared."""
 
-Found = TypeVar("Found")
-
-
-@dataclass
-class _Kept(Generic[Found]):
-    """An answer, asked anew where it is too old."""
-
-    question: Callable[[Workspace], Found]
-    seconds: float
-    heard: Callable[[Found, float], None]
-    asked_at: float = float("-inf")
-    failed: bool = False
-    """The last answer is that the ledger cannot be read."""
-    _future: "Future[Found] | None" = None
-
-    def fresh(self, asking: Asking) -> bool:
-        """Ask where it is time; tells whether an answer is awaited."""
-        self._hear()
-        now = time.monotonic()
-        if self._future is None and now >= self.asked_at + self.seconds:
-            try:
-                self._future = asking.begin(self.question)
-                self.asked_at = now
-            except RefusedError:  # too many questions: those of people come first
-                return False
-        return self._future is not None
-
-    def _hear(self) -> None:
-        if self._future is None or not self._future.done():
-            return
-        future, self._future = self._future, None
-        try:
-            self.heard(future.result(), self.asked_at)
-            self.failed = False
-        except (WhyspendError, RefusedError):
-            self.failed = True
-
 
 @dataclass
 class Figures:
@@ -84,17 +53,24 @@ class Figures:
     source: str
     """The collector's, in the ledger."""
     collected: Collected = field(default_factory=Collected)
-    _standing: Sequence[Metric] = ()
-    _counting: "_Kept[Mapping[tuple[str, str], Sums]]" = field(init=False)
-    _gauging: "_Kept[Sequence[Metric]]" = field(init=False)
+    _standing: "Standing | None" = None
+    _outlook: Sequence[Metric] = ()
+    _counting: Kept[Mapping[tuple[str, str], Sums]] = field(init=False)
+    _gauging: "Kept[Standing]" = field(init=False)
+    _looking: Kept[Sequence[Metric]] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._counting = _Kept(partial(read, source=self.source), COUNTED_SECONDS, self.collected.take)
-        self._gauging = _Kept(standing, STANDING_SECONDS, self._stand)
+        counted = partial(read, source=self.source)
+        self._counting = Kept(counted, COUNTED_SECONDS, _day, self.collected.take)
+        self._gauging = Kept(standing, STANDING_SECONDS, _moment, self._stand)
+        self._looking = Kept(outlook, OUTLOOK_SECONDS, _moment, self._look)
 
-    def _stand(self, found: Sequence[Metric], _: float) -> None:
+    def _stand(self, found: "Standing", _: float) -> None:
         self._standing = found
+
+    def _look(self, found: Sequence[Metric], _: float) -> None:
+        self._outlook = found
 
     def begin(self) -> None:
         """Ask what the ledger holds at the start: what comes later is counted from there."""
@@ -104,8 +80,12 @@ class Figures:
     def fresh(self) -> bool:
         """Ask for what is too old; tells whether an answer is still awaited."""
         with self._lock:
-            waits = self._counting.fresh(self.asking)
-            return self._gauging.fresh(self.asking) or waits
+            # One after the other: people's questions have the other threads.
+            return (
+                self._counting.fresh(self.asking)
+                or self._gauging.fresh(self.asking)
+                or self._looking.fresh(self.asking)
+            )
 
     def metrics(self) -> list[Metric]:
         """All that is known."""
@@ -119,7 +99,7 @@ class Figures:
             return self.collected.total, self.collected.rate(), untagged
 
     def _metrics(self) -> Iterator[Metric]:
-        readable = int(not (self._counting.failed or self._gauging.failed))
+        readable = int(not any(kept.failed for kept in (self._counting, self._gauging, self._looking)))
         yield metric(
             "whyspend_ledger_readable", "gauge", "1: the figures below are those of the ledger.", readable
         )
@@ -156,23 +136,48 @@ class Figures:
                 "Tokens of calls that were collected since the start, of disjoint types.",
                 [({"type": kind}, count) for kind, count in tokens],
             )
-        yield from self._standing
+        if self._standing:
+            yield from self._standing.metrics(time.time())
+        yield from self._outlook
 
 
-def standing(place: Workspace) -> Sequence[Metric]:
+def _day() -> Hashable:
+    return datetime.now(UTC).date()
+
+
+def _moment() -> Hashable:
+    return int(time.time()) // MOMENT_SECONDS
+
+
+@dataclass(frozen=True)
+class Standing:
     """Gauges of the whole ledger, whoever brought its calls."""
-    return [
-        *_costs(place),
-        *_budgets(place),
-        *_forecast(place),
-        Metric(
-            "whyspend_ledger_lag_seconds",
-            "gauge",
-            "Age of what the ledger holds of a source: up to when it was pulled, or when its newest call began.",
-            _labeled("source", list(_lags(place))[:SOURCES]),
-        ),
-        *_gap(place),
-    ]
+
+    settled: Sequence[Metric]
+    """Which stay as they are while the ledger does."""
+    newest: Mapping[str, int]
+    """By source: up to when it was pulled, or when its newest call began; microseconds since the epoch."""
+
+    def metrics(self, now: float) -> Iterator[Metric]:
+        """All of them, at a time in seconds since the epoch."""
+        yield from self.settled
+        lags = ((source, round(max(now - upto / 1e6, 0), 3)) for source, upto in self.newest.items())
+        meaning = "Age of what the ledger holds of a source: up to when it was pulled, or when its newest call began."
+        yield Metric("whyspend_ledger_lag_seconds", "gauge", meaning, _labeled("source", lags))
+
+
+def standing(place: Workspace) -> Standing:
+    """What is spent, of budgets too, how fresh that is, and how far from what sources recorded."""
+    return Standing([*_costs(place), *_budgets(place), *_gap(place)], _newest(place))
+
+
+def outlook(place: Workspace) -> Sequence[Metric]:
+    """Where the month will end; nothing where it is too early to say."""
+    estimate = place.ask("forecast", place.window(), top=1).total.get("forecast_usd")
+    if not isinstance(estimate, Decimal):
+        return []
+    meaning = "Where the spending of this month will probably end: an estimate."
+    return [metric("whyspend_forecast_month_usd", "gauge", meaning, estimate)]
 
 
 def _costs(place: Workspace) -> Iterator[Metric]:
@@ -182,7 +187,8 @@ def _costs(place: Workspace) -> Iterator[Metric]:
     costs: list[Sample] = []
     unpriced: list[Sample] = []
     for window, since in windows.items():
-        answer = place.ask("report", place.window(since), by=(first,))
+        # By month, which is one: an answer in time is not compared with the days before, which need not be read then.
+        answer = place.ask("report", place.window(since), by=(first, "month"))
         found = rows(answer)
         known = [(str(row[first]), dollars(row["cost_usd"])) for row in found if row["cost_usd"] is not None]
         more = reduce(EXACT.add, (cost for _, cost in known[SHOWN:]), Decimal(0))
@@ -203,7 +209,7 @@ def _budgets(place: Workspace) -> Iterator[Metric]:
     data = place.data(place.window())
     limits: list[Sample] = []
     spent: list[Sample] = []
-    for each in data.guards.standings(data, data.guards.budgets, top=SHOWN)[:BUDGETS]:
+    for each in data.guards.standings(data, data.guards.budgets, top=SHOWN, history=False)[:BUDGETS]:
         if each.budget.limit_usd is None:
             continue
         labels = {"budget": label(each.budget.name), "value": label(each.value)}
@@ -217,22 +223,15 @@ def _budgets(place: Workspace) -> Iterator[Metric]:
     yield Metric("whyspend_budget_spent_usd", "gauge", f"What of it is spent; {value}.", spent)
 
 
-def _forecast(place: Workspace) -> Iterator[Metric]:
-    estimate = place.ask("forecast", place.window(), top=1).total.get("forecast_usd")
-    if isinstance(estimate, Decimal):
-        meaning = "Where the spending of this month will probably end: an estimate."
-        yield metric("whyspend_forecast_month_usd", "gauge", meaning, estimate)
-
-
-def _lags(place: Workspace) -> Iterator[tuple[str, Value]]:
+def _newest(place: Workspace) -> dict[str, int]:
     manifest = place.ledger.snapshot().manifest
-    now = datetime.now(UTC)
     left = {name for name, _ in reached(place.config, manifest).ended}
-    for source in sorted({file.source for file in manifest.files} - left):
+    found: dict[str, int] = {}
+    for source in sorted({file.source for file in manifest.files} - left)[:SOURCES]:
         marks = [mark for key, mark in manifest.watermarks.get(source, {}).items() if key.startswith("upto:")]
-        newest = min(marks) if marks else max(file.last for file in manifest.files if file.source == source)
-        lag = now - (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=newest))
-        yield source, round(max(lag.total_seconds(), 0), 3)
+        newest = max(file.last for file in manifest.files if file.source == source)
+        found[source] = min(marks) if marks else newest
+    return found
 
 
 def _gap(place: Workspace) -> Iterator[Metric]:

@@ -1,21 +1,19 @@
 """Where the pages and the JSON endpoints ask: an answer that was given is given again until something changes.
 
 An answer rests on the ledger's files, its prices, whyspend.toml and the day; where the present moment matters, as for
-what a month will end at, on the minute. Files are told by inode, size and time of change, for each is replaced by
-another whenever it changes: four looks at the disk, and no file is read.
+what a month will end at, on the minute. That costs a few looks at the disk (see Asking.state), and no file is read.
 """
 
-import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
 from whyspend.config import Config, load
 from whyspend.dashboard.cache import Cache
 from whyspend.model import Table, Window
 from whyspend.serving import Asking
+from whyspend.serving.asking import Signature, signature
 from whyspend.workspace import Workspace
 from whyspend.workspace.questions import Question, shell_line
 from whyspend.workspace.windows import window, zone
@@ -29,7 +27,6 @@ MOMENT_SECONDS = 60
 CELL_BYTES = 120
 """What a cell of an answer takes, about."""
 
-Signature = tuple[int, int, int]
 Answer = TypeVar("Answer")
 
 
@@ -47,7 +44,7 @@ class Desk:
     """The configuration file as it was when it was read last."""
 
     def __post_init__(self) -> None:
-        self._read = _signature(self.asking.config.path)
+        self._read = signature(self.asking.config.path)
 
     def config(self) -> Config:
         """The configuration as its file says it now; the next question is asked with it.
@@ -56,7 +53,7 @@ class Desk:
             ConfigError: the file cannot be read, or something in it cannot be used.
         """
         config = self.asking.config
-        if (now := _signature(config.path)) != self._read:
+        if (now := signature(config.path)) != self._read:
             config = load(config.path, config.environ)
             if self.ledger is not None:
                 config = replace(config, ledger=self.ledger)
@@ -116,11 +113,8 @@ class Desk:
         return await self.cache.get(rests_on, lambda: self.asking.ask(make), size)
 
     def state(self) -> tuple[Hashable, ...]:
-        """All that answers rest on, but for the time: it changes when any of it does."""
-        config = self.asking.config
-        root = Path(config.ledger)
-        files = (config.path, root / "manifest.json", root / "prices" / "prices.json")
-        return (*map(_signature, files), root)
+        """As Asking.state."""
+        return self.asking.state()
 
 
 def _moment(config: Config, question: Question | None) -> tuple[Hashable, ...]:
@@ -137,17 +131,6 @@ def _moment(config: Config, question: Question | None) -> tuple[Hashable, ...]:
 
 def _window(config: Config, question: Question, now: datetime) -> Window:
     return window(question.since, question.until, question.timezone or config.timezone, now)
-
-
-def _signature(path: Path | None) -> Signature:
-    """A file at one moment; zeros where there is none."""
-    if path is None:
-        return 0, 0, 0
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return 0, 0, 0
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _size(table: Table) -> int:

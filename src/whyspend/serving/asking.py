@@ -5,11 +5,13 @@ table = await asking.ask(lambda place: place.ask("report", place.window("7d")))
 """
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from whyspend import registry
@@ -104,6 +106,12 @@ class Asking:
         finally:
             _stop(asked)
 
+    def state(self) -> tuple[Hashable, ...]:
+        """All that answers rest on, but for the time: it changes when any of it does. No file is read for it."""
+        root = Path(self.config.ledger)
+        files = (self.config.path, root / "manifest.json", root / "prices" / "prices.json")
+        return (*map(signature, files), root)
+
     def begin(self, question: Callable[[Workspace], Answer]) -> "Future[Answer]":
         """Have a question answered for whoever asks from another thread, however long it takes.
 
@@ -165,6 +173,23 @@ class Asking:
             duckdb = registry.load("engines", "duckdb")
             made: Engine = duckdb.connect(memory_limit=self._memory, most_cells=CELLS)
             return made
+
+
+Signature = tuple[int, int, int]
+
+
+def signature(path: Path | None) -> Signature:
+    """A file at one moment, by inode, size and time of change: each is replaced by another whenever it changes.
+
+    Zeros where there is none.
+    """
+    if path is None:
+        return 0, 0, 0
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _stop(asked: _Asked) -> None:

@@ -65,11 +65,16 @@ class Guards:
         """The period that the present is in: day, week, month or quarter."""
         return span(period, data.window.timezone, self.at(data))
 
-    def standings(self, data: Data, budgets: Sequence[Budget], *, top: int = 0) -> list[Standing]:
-        """How budgets stand; of one for each value those that are reached, and the `top` others (0: all)."""
+    def standings(
+        self, data: Data, budgets: Sequence[Budget], *, top: int = 0, history: bool = True
+    ) -> list[Standing]:
+        """How budgets stand; of one for each value those that are reached, and the `top` others (0: all).
+
+        Without `history` they know no days (see Standing.days), and only the current periods are read.
+        """
         at = self.at(data)
         current = [(budget, [span(budget.period, data.window.timezone, at)]) for budget in budgets]
-        return standings(data, current, at, most=top or None)
+        return standings(data, current, at, most=top or None, history=history)
 
     def drivers(self, data: Data, standing: Standing) -> tuple[tuple[str, ...], bool]:
         """Why a budget used so much, a sentence each, and whether these are causes of its growth.
@@ -88,7 +93,12 @@ class Guards:
 
 
 def standings(
-    data: Data, wanted: Sequence[Wanted], at: datetime, *, most: int | None = None
+    data: Data,
+    wanted: Sequence[Wanted],
+    at: datetime,
+    *,
+    most: int | None = None,
+    history: bool = True,
 ) -> list[Standing]:
     """How budgets stand, or stood, in some periods, in the order of the budgets.
 
@@ -97,6 +107,7 @@ def standings(
         wanted: budgets, each with its periods.
         at: the present.
         most: of a budget for each value those that are reached, and so many others; None: all.
+        history: also what each used day by day, before the period too.
     """
     today = at.astimezone(ZoneInfo(data.window.timezone)).date()
     found: dict[str, list[Standing]] = {budget.name: [] for budget, _ in wanted}
@@ -108,12 +119,12 @@ def standings(
             cuts = [cut for _, periods in group for held in periods for cut in _place(held)]
             kept = _Kept.read(data, each, hourly, budgets, first, today, cuts=cuts)
         else:
-            first = first if hourly else min(first, today - HISTORY_DAYS * _DAY)
+            first = min(first, today - HISTORY_DAYS * _DAY) if history and not hourly else first
             kept = _Kept.read(data, each, hourly, budgets, first, today)
         for budget, periods in group:
             for held in periods:
-                found[budget.name] += _of_span(data, kept, budget, held, at, most)
-        if each and not hourly:
+                found[budget.name] += _of_span(data, kept, budget, held, at, most, history)
+        if each and history and not hourly:
             for budget in budgets:
                 found[budget.name] = _with_days(data, found[budget.name], today)
     return [standing for budget, _ in wanted for standing in found[budget.name]]
@@ -224,7 +235,7 @@ def _cut(time: Key, cuts: Sequence[int]) -> Key:
 
 
 def _of_span(
-    data: Data, kept: _Kept, budget: Budget, held: Span, at: datetime, most: int | None
+    data: Data, kept: _Kept, budget: Budget, held: Span, at: datetime, most: int | None, history: bool
 ) -> Iterator[Standing]:
     found = {value: used for value, _, used in kept.used(budget, *_place(held))}
     if not budget.each:
@@ -237,7 +248,7 @@ def _of_span(
     if kept.each:
         # As text: what a key of metadata holds is shown as it is.
         yield from (replace(plain[value], value=str(data.label(kept.each, value))) for value in shown)
-    elif kept.hourly or not shown:
+    elif kept.hourly or not shown or not history:
         yield from (plain[value] for value in shown)
     else:
         days = _days(kept, budget, at.astimezone(ZoneInfo(data.window.timezone)).date())
