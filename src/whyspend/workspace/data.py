@@ -102,7 +102,7 @@ class Data:
         """Run SQL over what this object keeps."""
         return self.engine.rows(sql)
 
-    def colors(self, by: Sequence[Key]) -> dict[tuple[Any, ...], int]:
+    def colors(self, by: Sequence[Key]) -> Mapping[tuple[Any, ...], int]:
         """The number of the colour that values of keys have in every picture of this ledger, whatever is asked.
 
         The busiest have one each; charts.palette has a rule for all others.
