@@ -109,8 +109,8 @@ def test_a_line_reads_in_eighty_columns_with_its_sign_and_what_was_expected(shop
     text.write(shop.ask(top=0), out, width=80)
     shown = out.getvalue().decode()
     assert max(map(len, shown.splitlines())) <= 80
-    assert "1  -$45.81  chat: drop since 2026-11-18 (2 days), $0.00 instead of about $45.81:" in shown
-    assert "2  +$40.64  rag-search: spike since 2026-11-17 10:00 (1 day), $62.70 instead of" in shown
+    assert "1  -$45.81 ▐████│      chat: drop since 2026-11-18 (2 days), $0.00 instead of\n" in shown
+    assert "2  +$40.64      │████  rag-search: spike since 2026-11-17 10:00 (1 day), $62.70\n" in shown
 
 
 def test_a_shift_is_one_line_with_all_its_days_and_old_news_after_a_week(shop: Shop) -> None:

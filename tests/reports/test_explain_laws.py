@@ -129,7 +129,7 @@ def test_lines_cells_and_report_tell_the_same_change(draw: Random, anchor: date,
         assert {row["driver"] for row in rows(answer)} <= DRIVERS
 
 
-SHOWN = re.compile(r"^ *\d* +([+-]?\$[\d,.]+)  +\S")
+SHOWN = re.compile(r"^ *\d* +([+-]?\$[\d,.]+)(?: +[█-▏▐▕│]|  +\S)")
 TOTAL = re.compile(r"^ *([+-]?\$[\d,.]+)  +Total$")
 
 

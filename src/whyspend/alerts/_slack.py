@@ -11,6 +11,7 @@ import msgspec
 from whyspend.alerts._post import post
 from whyspend.alerts._words import digest_title, fitted
 from whyspend.formats import trust_line
+from whyspend.formats._bars import blocks
 from whyspend.formats.text import table_lines
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.model.digest import Digest, Section
@@ -140,8 +141,7 @@ def drawn(table: Table) -> Table:
 def _bar(value: Cell, largest: Decimal) -> str:
     if not isinstance(value, Decimal) or not value:
         return ""
-    eighths = max(round(abs(value) * _BAR * 8 / largest), 1)
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    return blocks(max(round(abs(value) * _BAR * 8 / largest), 1))
 
 
 def _amounts(table: Table) -> str:

@@ -9,6 +9,8 @@ _PLAIN = "\x1b[0m"
 _GAP = "  "
 READABLE_TEXT = 28
 NARROWEST_TEXT = len("(untagged)")
+_COMFORTABLE_SENTENCE = 50
+"""Columns that a sentence has before a picture takes any."""
 _SEAMS = "-_/=;.,"
 """Where a word is broken that is too long for its column."""
 
@@ -37,6 +39,13 @@ class Lane:
     right: bool = False
     rank: int = 0
     """0: never left out; of the others, the highest is left out first."""
+    beside: bool = False
+    """Whether it belongs to the lane before it: nearer to that, and under the same rule."""
+
+    @property
+    def gap(self) -> str:
+        """What stands before it, where it is not the first."""
+        return " " if self.beside else _GAP
 
 
 def natural_width(heading: Sequence[str], cells: Sequence[str]) -> int:
@@ -76,6 +85,23 @@ def squeezed(lanes: Sequence[Lane], width: int) -> list[Lane]:
     return _grown([narrowed[index] for index in sorted(kept)], width)
 
 
+def room_beside(lanes: Sequence[Lane], width: int) -> int:
+    """The width that no lane wants: none is cut for it, and what folds stays comfortable."""
+    return width - _span(_comfortable(lanes)) - 1
+
+
+def with_beside(lanes: Sequence[Lane], at: int, lane: Lane, width: int) -> list[Lane]:
+    """The lanes with another beside the one at that place; what folds makes room for it (`room_beside`)."""
+    made = _comfortable(lanes)
+    return _grown([*made[: at + 1], replace(lane, beside=True), *made[at + 1 :]], width)
+
+
+def _comfortable(lanes: Sequence[Lane]) -> list[Lane]:
+    return [
+        replace(lane, width=min(lane.width, _COMFORTABLE_SENTENCE)) if lane.folds else lane for lane in lanes
+    ]
+
+
 def left_out(lanes: Sequence[Lane], names: Sequence[str]) -> str:
     """A line that names the lanes that do not fit, or nothing."""
     shown = {lane.name for lane in lanes}
@@ -88,8 +114,10 @@ def block(lanes: Sequence[Lane], rows: int, *, color: bool = False) -> list[str]
     is drawn only above what was added up."""
     depth = max((len(lane.heading) for lane in lanes), default=0)
     headings = [[""] * (depth - len(lane.heading)) + list(lane.heading) for lane in lanes]
-    rule = _GAP.join("─" * lane.width for lane in lanes)
-    sums = _GAP.join(("─" if lane.right and lane.cells[-1:] != [""] else " ") * lane.width for lane in lanes)
+    rule = _GAP.join("─" * width for width in _ruled(lanes))
+    sums = _joined(
+        lanes, [("─" if lane.right and lane.cells[-1:] != [""] else " ") * lane.width for lane in lanes]
+    )
     lines = [_line(lanes, level) for level in zip(*headings, strict=True)]
     lines += [rule] if depth else []
     for index in range(rows):
@@ -113,7 +141,24 @@ def _grown(lanes: Sequence[Lane], width: int) -> list[Lane]:
 
 
 def _span(lanes: Sequence[Lane]) -> int:
-    return sum(lane.width for lane in lanes) + len(_GAP) * (len(lanes) - 1)
+    return sum(lane.width for lane in lanes) + sum(len(lane.gap) for lane in lanes[1:])
+
+
+def _ruled(lanes: Sequence[Lane]) -> list[int]:
+    """The width of each rule: a lane and what stands beside it have one."""
+    widths: list[int] = []
+    for lane in lanes:
+        if lane.beside and widths:
+            widths[-1] += len(lane.gap) + lane.width
+        else:
+            widths.append(lane.width)
+    return widths
+
+
+def _joined(lanes: Sequence[Lane], parts: Sequence[str]) -> str:
+    return "".join(
+        (lane.gap if at else "") + part for at, (lane, part) in enumerate(zip(lanes, parts, strict=True))
+    )
 
 
 def _row(lanes: Sequence[Lane], index: int, colors: Sequence[str]) -> list[str]:
@@ -125,11 +170,11 @@ def _row(lanes: Sequence[Lane], index: int, colors: Sequence[str]) -> list[str]:
 
 
 def _line(lanes: Sequence[Lane], cells: Sequence[str], colors: Sequence[str] = ()) -> str:
-    fitted = (
+    fitted = [
         _aligned(lane, cell, begin)
         for lane, cell, begin in zip(lanes, cells, colors or [""] * len(lanes), strict=True)
-    )
-    return _GAP.join(fitted).rstrip()
+    ]
+    return _joined(lanes, fitted).rstrip()
 
 
 def _aligned(lane: Lane, cell: str, color: str) -> str:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from functools import partial
 from typing import BinaryIO
 
-from whyspend.formats import _grid
+from whyspend.formats import _bars, _grid
 from whyspend.formats._cells import (
     NUMBER_UNITS,
     display,
@@ -32,14 +32,17 @@ def write(table: Table, out: BinaryIO, *, width: int | None = None, color: bool 
     names and money alone are too wide. The last line names what was left out. A number is never cut. A sentence
     takes the room that is left, 30 columns at least, and goes on in the next line.
 
+    Where a terminal has room that no number and no name wants, the shares, changes or dollars of the rows are drawn
+    as bars beside them (`_bars`). Pipes get none.
+
     Args:
         table: The answer.
         out: Where the bytes go.
-        width: Columns of the terminal; None, as for a pipe: as wide as the table.
+        width: Columns of the terminal; None, as for a pipe: as wide as the table, without bars.
         color: Dearer red, cheaper green, unknown money yellow, title, headline and total bold.
     """
     table = for_people(table)
-    lanes = _lanes_within(table, width)
+    lanes = _drawn(_lanes_within(table, width), table, width)
     names = [visible(column.name) for column in table.columns]
     footer = [trust_line(table.trust), *remarks(table), *filter(None, [_grid.left_out(lanes, names)])]
     head = [*_grid.wrapped(title(table), width)]
@@ -63,7 +66,9 @@ def write_digest(digest: Digest, out: BinaryIO, *, width: int | None = None, col
     for section in digest.sections:
         lines += ["", "", _grid.painted(visible(section.title), bold)]
         lines += [line for text in section.sentences for line in _grid.folded(visible(text), width)]
-        lines += ["", *table_lines(section.table, width, color=color)] if section.table.rows else []
+        lines += (
+            ["", *table_lines(section.table, width, color=color, drawn=True)] if section.table.rows else []
+        )
         lines += ["", *_grid.wrapped(f"$ {visible(section.command)}", width)]
     lines += [
         "",
@@ -74,11 +79,12 @@ def write_digest(digest: Digest, out: BinaryIO, *, width: int | None = None, col
 
 
 def table_lines(
-    table: Table, width: int | None, *, color: bool = False, names_missing: bool = True
+    table: Table, width: int | None, *, color: bool = False, names_missing: bool = True, drawn: bool = False
 ) -> list[str]:
-    """The rows with their total, and what a terminal of that width has no room for."""
+    """The rows with their total, with bars where they are to be drawn, and what that width has no room for."""
     table = for_people(table)
     lanes = _lanes_within(table, width)
+    lanes = _drawn(lanes, table, width) if drawn else lanes
     body = _grid.block(lanes, len(table.rows), color=color)
     missing = _grid.left_out(lanes, [visible(column.name) for column in table.columns])
     return body + (_grid.wrapped(missing, width) if missing and names_missing else [])
@@ -95,6 +101,24 @@ def _lanes_within(table: Table, width: int | None) -> list[Lane]:
         if fitted := _grid.within(lanes, width):
             return fitted
     return _grid.squeezed(lanes, width)
+
+
+def _drawn(lanes: list[Lane], table: Table, width: int | None) -> list[Lane]:
+    """The lanes with bars beside the one that they are of, where there is one and room for them."""
+    at = _bars.drawn_column(table)
+    if width is None or at is None:
+        return lanes
+    column, values = table.columns[at], [row[at] for row in table.rows]
+    place = next((index for index, lane in enumerate(lanes) if lane.name == visible(column.name)), None)
+    room = min(_grid.room_beside(lanes, width), max(width // 8, _bars.NARROWEST), _bars.WIDEST)
+    if place is None or room < _bars.NARROWEST:
+        return lanes
+    cells = _bars.bars(column, values, room)
+    wide = _grid.natural_width((), cells)
+    colors = [_bar_color(column, value) for value in values]
+    cells += [""] * (len(lanes[0].cells) - len(values))
+    bar = Lane("", [], cells, natural=wide, width=wide, readable=wide, narrowest=wide, colors=colors)
+    return _grid.with_beside(lanes, place, bar, width)
 
 
 def _lanes(table: Table, *, stacked: bool, compact: bool) -> list[Lane]:
@@ -139,6 +163,13 @@ def _rank(column: TableColumn) -> int:
     if not column.derived and column.unit in (*_NAMES, "id", "date", "usd", "place", "sentence"):
         return 0
     return 1 if is_change(column) else _RANKS.get(column.unit, 6)
+
+
+def _bar_color(column: TableColumn, value: Cell) -> str:
+    """Dearer red, cheaper green, as the number beside it; over a limit red."""
+    if _bars.is_of_limit(column):
+        return _grid.RED if isinstance(value, int | Decimal) and value > 1 else ""
+    return _color(column, value) if value is not None else ""
 
 
 def _color(column: TableColumn, value: Cell) -> str:
