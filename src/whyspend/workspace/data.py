@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -71,7 +71,7 @@ class Data:
     """Compares it with another window (comparing.asked)."""
     repricing: Any = None
     """Prices it in another way (whatif.asked)."""
-    reached: Reached = Reached()
+    reached: Reached = field(default_factory=Reached)
     """Up to when all calls are here."""
     only: Extent | None = None
     """One UTC day of the window (see `days`)."""
