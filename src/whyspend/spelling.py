@@ -53,9 +53,13 @@ def money(value: Decimal, *, signed: bool = False) -> str:
     1234.565 is `$1,234.57`, 0.5 is `$0.50`, 0.0042 is `$0.0042`, 0.000000012345 is `$0.000000012`,
     0 is `$0.00`. So a cost is never shown as nothing. Signed: `+$0.50`, `-$0.50`.
     """
+    return f"{sign(value, signed)}${cents(value.copy_abs()):,f}"
+
+
+def cents(value: Decimal) -> Decimal:
+    """The amount that `money` spells: an estimate need not be more exact."""
     first_digit = _TWO_DIGITS.create_decimal(value).adjusted() if value else 0
-    size = rounded(value.copy_abs(), max(2, 1 - first_digit))
-    return f"{sign(value, signed)}${size:,f}"
+    return rounded(value, max(2, 1 - first_digit))
 
 
 def percent(share: Decimal, *, signed: bool = False) -> str:

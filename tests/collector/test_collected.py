@@ -61,7 +61,7 @@ def test_the_rate_is_of_the_last_minutes() -> None:
 
 def test_the_live_line_says_what_is_unpriced_and_no_rate_that_is_unknown() -> None:
     line = live_line(of(200, "1", unpriced=3), Rate(Decimal("0.0123"), 9, 1), of(50), 7)
-    assert line == ("200 calls collected, $0.0123 a minute, 25% without an owner, 3 unpriced, 7 runs go on")
+    assert line == ("200 calls collected, $0.012 a minute, 25% without an owner, 3 unpriced, 7 runs go on")
     unpriced = live_line(of(2, unpriced=2), Rate(Decimal(0), 2, 2), Sums(), 0)
     assert unpriced == "2 calls collected, 0% without an owner, 2 unpriced, 0 runs go on"
     assert live_line(Sums(), None, Sums(), 0) == "0 calls collected, 0 runs go on"

@@ -25,3 +25,9 @@ def test_figures_that_would_read_the_same_get_decimals_more(
 ) -> None:
     cause = Cause(driver, (), (), 10**24)
     assert what(cause, Measured(before, after, "")) == said
+
+
+def test_a_tiny_price_has_no_exponent() -> None:
+    found = Measured(0.00002, 0.0000125, "", "input_tokens", "tiny")
+    said = what(Cause("list_price", (), (), -(10**24)), found)
+    assert said == "list price of tiny fell from $0.00002 to $0.0000125 per million input tokens"

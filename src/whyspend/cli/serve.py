@@ -9,6 +9,7 @@ import click
 
 from whyspend.cli.common import place_options, workspace
 from whyspend.errors import MissingExtraError
+from whyspend.spelling import money
 
 if TYPE_CHECKING:
     from whyspend.collector import Collector, Figures
@@ -135,7 +136,7 @@ def live_line(total: "Sums", rate: "Rate | None", untagged: "Sums", open_runs: i
     """What was collected, what it costs, and how much of it nobody owns."""
     parts = [f"{total.calls:,} calls collected"]
     if rate and rate.calls > rate.unpriced:
-        parts.append(f"${rate.cost:,.{2 if rate.cost >= 1 else 4}f} a minute")
+        parts.append(f"{money(rate.cost)} a minute")
     if total.calls:
         parts.append(f"{untagged.calls / total.calls:.0%} without an owner")
     if total.unpriced:

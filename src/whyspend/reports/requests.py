@@ -9,6 +9,7 @@ from typing import Any
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
 from whyspend.reports._pictures import spans
+from whyspend.spelling import money
 
 OF_DAY = """
 SELECT trace_id, {owner} AS owner, min(source) AS source, min(project) AS project, min(started) AS started,
@@ -302,4 +303,4 @@ def _usd(units: Any) -> Decimal | None:
 
 
 def _dollars(units: Any) -> str:
-    return "unknown" if units is None else f"${_usd(units):.4f}"
+    return "unknown" if units is None else money(_usd(units) or Decimal(0))

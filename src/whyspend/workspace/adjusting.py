@@ -9,6 +9,7 @@ from typing import Any
 from whyspend.ledger import prices as kept
 from whyspend.model import Window
 from whyspend.pricing.plan import UNIT_DIGITS
+from whyspend.spelling import money
 from whyspend.workspace.keys import Key
 
 ADJUSTMENT = "(adjustment)"
@@ -68,12 +69,8 @@ def units(usd: Decimal) -> int:
 
 
 def dollars(usd: Decimal | None, *, signed: bool = False) -> str:
-    """An amount for people, to the cent, or to two digits where it is less: $1,234.50, -$0.0031."""
-    if usd is None:
-        return "unknown"
-    places = 2 if usd == 0 or abs(usd) >= Decimal("0.01") else 1 - usd.adjusted()
-    sign = "-" if usd < 0 else "+" if signed and usd > 0 else ""
-    return f"{sign}${abs(usd):,.{places}f}"
+    """An amount for people, which may be unknown."""
+    return "unknown" if usd is None else money(usd, signed=signed)
 
 
 def _value(key: Key, each: Adjustment) -> Any:

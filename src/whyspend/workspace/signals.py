@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from whyspend.config import Config, Spikes
 from whyspend.reports.budgets.periods import clock, of_days, span
+from whyspend.spelling import money
 from whyspend.trends.anomalies import (
     FEWEST_DAYS,
     HISTORY_DAYS,
@@ -176,11 +178,11 @@ def _spike(
     if data.watch.muted_by(data, (key, name), about, spent - usual):
         return
     owner = name or "untagged"
-    times = f", {spent / usual:,.1f} times" if usual > 0.005 else ""
-    title = f"{owner} costs more than usual: ${spent:,.2f} {when}, usual are ${usual:,.2f}{times}."
+    times = f", {spent / usual:,.1f} times" if usual * 10_000 > spent else ""
+    title = f"{owner} costs more than usual: {_usd(spent)} {when}, usual are {_usd(usual)}{times}."
     until = micros(of_days(about[0] + QUIET_DAYS * _DAY, about[0] + QUIET_DAYS * _DAY, "UTC").start)
     case = Case(f"whyspend:spike:{key.name}={owner}", "spike", title, until=until)
-    facts = ((key.name, owner), ("Spent", f"${spent:,.2f} {when}"), ("Usual", f"${usual:,.2f}"))
+    facts = ((key.name, owner), ("Spent", f"{_usd(spent)} {when}"), ("Usual", _usd(usual)))
     yield Signal(case, facts, about, (key.name, owner), begun)
 
 
@@ -212,14 +214,14 @@ def _hour_spikes(data: Data, days: _Days, wanted: Spikes, at: datetime) -> Itera
 def _new_features(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
     for name, spent in _appeared(days, days.owners, wanted):
         if name is not None:
-            title = f"New {dimension}: {name}, {_since(days)} ${spent:,.2f}."
-            yield _new(days, "new_feature", dimension, name, title, f"${spent:,.2f}")
+            title = f"New {dimension}: {name}, {_since(days)} {_usd(spent)}."
+            yield _new(days, "new_feature", dimension, name, title, _usd(spent))
 
 
 def _new_models(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
     for name, spent in _appeared(days, days.models, wanted):
-        title = f"New model: {name}, {_since(days)} ${spent:,.2f}."
-        yield _new(days, "new_model", "model", str(name), title, f"${spent:,.2f}")
+        title = f"New model: {name}, {_since(days)} {_usd(spent)}."
+        yield _new(days, "new_model", "model", str(name), title, _usd(spent))
 
 
 def _unpriced(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
@@ -270,7 +272,7 @@ def _untagged(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
     if now - usual >= RISE and bare >= float(wanted.floor_usd):
         title = f"The share of dollars without a {dimension} has risen to {now:.0%}, usual are {usual:.0%}."
         until = micros(of_days(days.today + QUIET_DAYS * _DAY, days.today + QUIET_DAYS * _DAY, "UTC").start)
-        facts = (("Without an owner", f"${bare:,.2f}"), ("Since", f"{days.recent[0]}"))
+        facts = (("Without an owner", _usd(bare)), ("Since", f"{days.recent[0]}"))
         case = Case(f"whyspend:untagged:{dimension}", "untagged", title, until=until)
         yield Signal(case, facts, days.recent, (dimension, "untagged"))
 
@@ -289,6 +291,10 @@ def _stale(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
         yield Signal(
             Case(f"whyspend:stale:{name}", "stale", title), (("Source", name), ("Pulled up to", reached))
         )
+
+
+def _usd(amount: float) -> str:
+    return money(Decimal(amount))
 
 
 def _between(first: date, last: date, held: date) -> list[date]:

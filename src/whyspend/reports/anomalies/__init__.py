@@ -11,6 +11,7 @@ from whyspend.model import Cell, Chart, Table, TableColumn
 from whyspend.reports._pictures import colors, ranked
 from whyspend.reports.anomalies.hours import Dear, Hours, dear_hours
 from whyspend.reports.anomalies.series import HISTORY_DAYS, Days, Held, Series, read, usd
+from whyspend.spelling import cents, money
 from whyspend.trends.anomalies import FEWEST_DAYS, anomalies, gate
 
 TOTAL = "(all)"
@@ -43,7 +44,6 @@ COLUMNS = (
 )
 
 _DAY = timedelta(days=1)
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _of_days(data: Any, held: Held, value: Any, series: Series, floor: float) ->
             days=(days.day(first), days.day(last)),
             lasted=_lasted(last - first + 1, "day", last == len(days) - 1),
             actual=usd(sum(series.units[first : last + 1])),
-            expected=_cents(sum(found.expected)),
+            expected=cents(Decimal(sum(found.expected))),
             begun=days.day(offset),
         )
 
@@ -222,7 +222,7 @@ def _of_hours(data: Any, value: Any, run: Hours, begun: date) -> Line:
         days=(run.day, run.day),
         lasted=_lasted(run.count, "hour", False),
         actual=usd(run.units),
-        expected=_cents(run.usual),
+        expected=cents(Decimal(run.usual)),
         begun=begun,
     )
 
@@ -274,7 +274,7 @@ def _sentence(name: str, line: Line, why: str) -> str:
     """`rag: spike since 2026-11-17 14:00 (1 hour), $66.00 instead of about $22.00: +$44.00 more requests, ...`."""
     planned = f"planned ({line.muted_by}), " if line.muted_by else ""
     since = f"{line.days[0]} {line.hour}".rstrip()
-    amounts = f"{_dollars(line.actual)} instead of about {_dollars(line.expected)}"
+    amounts = f"{money(line.actual)} instead of about {money(line.expected)}"
     said = f"{name}: {planned}{line.kind} since {since} ({line.lasted}), {amounts}"
     return f"{said}: {why}" if why else said
 
@@ -285,8 +285,8 @@ def _headline(data: Any, days: Days, lines: Sequence[Line]) -> str:
         return f"Nothing was out of the ordinary, {span}."
     rises = sum((line.impact for line in lines if line.impact > 0), Decimal(0))
     falls = sum((line.impact for line in lines if line.impact < 0), Decimal(0))
-    parts = [f"{_dollars(rises)} more than expected"] if rises else []
-    parts += [f"{_dollars(-falls)} less"] if falls else []
+    parts = [f"{money(rises)} more than expected"] if rises else []
+    parts += [f"{money(-falls)} less"] if falls else []
     was = "1 thing was" if len(lines) == 1 else f"{len(lines):,} things were"
     own = ""
     if any(line.days[0] < days.since for line in lines):  # the amounts are those of all of its days
@@ -316,7 +316,7 @@ def _of_the_answer(
         own = [line for line in muted if line.muted_by == name]
         impact = sum((line.impact for line in own), Decimal(0))
         yield (
-            f"Muted, for it is planned ({name}): {_count(len(own), 'line')}, {_signed(impact)}. "
+            f"Muted, for it is planned ({name}): {_count(len(own), 'line')}, {money(impact, signed=True)}. "
             "--include-muted shows what is muted."
         )
     yield from _too_young(data, held, floor)
@@ -327,7 +327,7 @@ def _of_the_answer(
     unpriced = sum(held.whole.unpriced[days.place(days.since) :])
     if unpriced:
         yield f"{_count(unpriced, 'call')} without a price in these days count nothing here."
-    yield QUIETNESS.format(rate=FALSE_ALARMS, gate=f"${floor:,.2f}")
+    yield QUIETNESS.format(rate=FALSE_ALARMS, gate=money(Decimal(floor)))
 
 
 def _too_young(data: Any, held: Held, floor: float) -> Iterator[str]:
@@ -378,15 +378,3 @@ def _lasted(number: int, noun: str, goes_on: bool) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _cents(amount: float) -> Decimal:
-    return Decimal(amount).quantize(_CENT)
-
-
-def _dollars(amount: Decimal) -> str:
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{'-' if amount < 0 else '+'}${abs(amount):,.2f}"

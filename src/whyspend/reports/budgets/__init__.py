@@ -15,6 +15,7 @@ from whyspend.reports.budgets.firing import Fired
 from whyspend.reports.budgets.periods import Span, clock
 from whyspend.reports.budgets.pictures import pictures
 from whyspend.reports.budgets.standing import Projection, Standing, projection, share_of
+from whyspend.spelling import money
 
 OWNERS = """
 SELECT {owner}, CAST(sum(cost) FILTER (WHERE period = 0) AS VARCHAR),
@@ -343,15 +344,13 @@ def _is_like(value: str, text: str) -> bool:
 
 
 def _listed(owners: Sequence[tuple[str, Decimal | None, int, bool]]) -> str:
-    said = [f"{name} ({_dollars(cost)})" for name, cost, _, _ in owners[:NAMES_SHOWN]]
+    said = [f"{name} ({_known(cost)})" for name, cost, _, _ in owners[:NAMES_SHOWN]]
     more = len(owners) - NAMES_SHOWN
     return ", ".join(said) + (f" and {more} more" if more > 0 else "")
 
 
-def _dollars(cost: Decimal | None) -> str:
-    if cost is None:
-        return "cost unknown"
-    return f"${cost:,.2f}" if cost >= Decimal("0.01") or not cost else f"${cost:.2g}"
+def _known(cost: Decimal | None) -> str:
+    return "cost unknown" if cost is None else money(cost)
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
+from decimal import Decimal
 from typing import Any
 
 from whyspend.causes.decompose import Changes
@@ -236,7 +237,9 @@ def moment(at: datetime, zone: tzinfo, *, to_the_hour: bool) -> str:
 def _price_number(value: float | None, more: int = 0) -> str:
     if value is None:
         return "?"
-    return f"${value:,.{2 + more}f}" if abs(value) >= 0.1 else f"${value:.{3 + more}g}"
+    if abs(value) >= 0.1:
+        return f"${value:,.{2 + more}f}"
+    return f"${Decimal(f'{value:.{3 + more}g}'):f}"  # never 1e-05
 
 
 MOST_DECIMALS = 3

@@ -14,8 +14,8 @@ from whyspend.reports.forecast.ending import (
     FIGURES,
     Ending,
     Present,
+    dollars,
     ending,
-    money,
     rate,
     why_no_interval,
 )
@@ -241,9 +241,7 @@ def _rows(
 
 
 def _headline(total: Ending, name: str, held: Any) -> str:
-    spent = (
-        "no price is known of what was used" if total.spent is None else f"{money(_cents(total.spent))} spent"
-    )
+    spent = "no price is known of what was used" if total.spent is None else f"{dollars(total.spent)} spent"
     if total.outlook.rest is None:
         return (
             f"{name}: too early to say where it will end ({total.outlook.history} of 14 days of history); {spent}.\n"
@@ -251,15 +249,11 @@ def _headline(total: Ending, name: str, held: Any) -> str:
         )
     if total.forecast is None:
         return f"{name}: {spent}."
-    said = f"{name} will probably end at {money(total.forecast)}"
+    said = f"{name} will probably end at {dollars(total.forecast)}"
     if total.inside:
-        low, high = (money(total.at(end)) for end in (total.inside[0].low, total.inside[0].high))
+        low, high = (dollars(total.at(end)) for end in (total.inside[0].low, total.inside[0].high))
         said += f", in 8 of 10 cases between {low} and {high}"
     return f"{said}; {spent} so far."
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return round(amount, 2)
 
 
 def _late(data: Any, present: Present, complete: datetime | None) -> tuple[str, ...]:
@@ -309,4 +303,4 @@ def _bottom_up(total: Ending, endings: Sequence[Ending]) -> list[str]:
     rows = sum(known, Decimal(0))
     if abs(rows - total.forecast) <= MATTERS * abs(total.forecast):
         return []
-    return [f"The rows add up to {money(rows)}: each is a forecast of its own, and so is the total."]
+    return [f"The rows add up to {dollars(rows)}: each is a forecast of its own, and so is the total."]

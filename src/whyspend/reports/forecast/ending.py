@@ -6,6 +6,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from whyspend.model import Cell, TableColumn
+from whyspend.spelling import cents, money
 from whyspend.trends.forecast import EARLIEST, MEDIAN_FROM, Days, Outlook, days, forecast
 from whyspend.trends.intervals import Interval, intervals
 
@@ -106,12 +107,6 @@ def _came(amounts: Mapping[date, float], outlook: Outlook, present: Present) -> 
     )
 
 
-def cents(amount: Decimal) -> Decimal:
-    """An estimate to the cent; less than a cent to two digits."""
-    places = 2 if not amount or abs(amount) >= Decimal("0.01") else min(1 - amount.adjusted(), 24)
-    return amount.quantize(Decimal(1).scaleb(-places), context=_EXACT)
-
-
 def short(outlook: Outlook) -> str:
     """What an outlook rests on, in a few words."""
     if outlook.method == "too early":
@@ -146,6 +141,6 @@ def rate(held: Days) -> str:
     return f"So far it was {money(said)} a day, over {len(held.amounts)} whole days; that is no forecast."
 
 
-def money(amount: Decimal | None) -> str:
-    """Dollars for people."""
-    return "unknown" if amount is None else f"{'-' if amount < 0 else ''}${abs(amount):,}"
+def dollars(amount: Decimal | None) -> str:
+    """Dollars for people, which may be unknown."""
+    return "unknown" if amount is None else money(amount)

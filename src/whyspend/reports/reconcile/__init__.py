@@ -11,6 +11,7 @@ from whyspend.reports.reconcile import ours, shares, split
 from whyspend.reports.reconcile.pictures import of_bill, of_walks
 from whyspend.reports.reconcile.sides import DIGITS, Amount, Place
 from whyspend.reports.reconcile.split import Walk
+from whyspend.spelling import money
 
 _EXACT = Context(prec=100)
 
@@ -152,7 +153,7 @@ def _verdict(walks: list[Walk], limit: Decimal) -> tuple[str, ...]:
     said = "agrees with the other figure"
     if gap:
         share = f" ({shares.about(Decimal(gap) / abs(there))})" if there else ""
-        said = f"is ${usd(gap):,.2f}{share} {'above' if here > there else 'below'} the other figure"
+        said = f"is {money(usd(gap))}{share} {'above' if here > there else 'below'} the other figure"
     state = "outside" if gap > abs(there) * limit else "within"
     return (
         f"The ledger {said}: {state} the tolerance of {shares.said(limit)}.",

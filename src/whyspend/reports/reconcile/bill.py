@@ -19,6 +19,7 @@ from whyspend.errors import InputError, UsageError, nearest
 from whyspend.model import Bill, Billed, Cell, Table, TableColumn
 from whyspend.reports.reconcile import ours, shares
 from whyspend.reports.reconcile.sides import DIGITS, PICO, Group
+from whyspend.spelling import money
 
 _EXACT = Context(prec=100)
 _NOTHING = Decimal(0)
@@ -240,7 +241,7 @@ def _within(bill: Bill, since: date, until: date) -> tuple[list[Billed], tuple[s
         return inside, ()
     usd = _sum(line.usd for line in outside if line.usd is not None)
     said = (
-        f"The bill has {len(outside):,} lines (${usd:,.2f}) of other days: {bill.since} to {bill.until}. "
+        f"The bill has {len(outside):,} lines ({money(usd)}) of other days: {bill.since} to {bill.until}. "
         f"To see all: --since {bill.since} --until {bill.until}."
     )
     return inside, (said,)
@@ -382,7 +383,7 @@ def _verdict(whole: Sums, limit: Decimal, first: date, last: date) -> Iterator[s
         off = _EXACT.add(whole.untraced, whole.overcounted)
         state = "outside" if off > (whole.billed.usd or _NOTHING).copy_abs() * limit else "within"
         yield (
-            f"${whole.untraced:,.2f} were billed and never seen, ${whole.overcounted:,.2f} seen and not billed: "
+            f"{money(whole.untraced)} were billed and never seen, {money(whole.overcounted)} seen and not billed: "
             f"{state} the tolerance of {shares.said(limit)}."
         )
     elif whole.bill is not None:
