@@ -107,3 +107,14 @@ def test_what_failed_is_asked_again_though_nothing_changed(asking: Asking) -> No
     free(each)
     settle(each, asking)
     assert (each.failed, heard) == (False, [1])
+
+
+def test_a_fault_that_nobody_expects_is_told_and_ends_nothing(asking: Asking) -> None:
+    heard: list[int] = []
+    each = kept(lambda place: len(place.engine.rows("SELECT nobody")), heard, lambda: 1)
+    settle(each, asking)
+    assert (each.failed, heard) == (True, [])
+    each.question = calls
+    free(each)
+    settle(each, asking)
+    assert (each.failed, heard) == (False, [1])

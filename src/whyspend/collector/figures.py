@@ -14,6 +14,7 @@ from whyspend.collector.collected import EXACT, OTHER, TOKENS, Collected, Rate, 
 from whyspend.collector.kept import Kept
 from whyspend.model import Cell
 from whyspend.reports import reconcile
+from whyspend.reports.budgets.standing import Standing as Guarded
 from whyspend.serving import Asking
 from whyspend.serving.exposition import Metric, Sample, Value, label, metric
 from whyspend.workspace import Workspace
@@ -207,15 +208,15 @@ def _costs(place: Workspace) -> Iterator[Metric]:
 
 def _budgets(place: Workspace) -> Iterator[Metric]:
     data = place.data(place.window())
-    limits: list[Sample] = []
-    spent: list[Sample] = []
+    fullest: dict[tuple[str, str], Guarded] = {}
     for each in data.guards.standings(data, data.guards.budgets, top=SHOWN, history=False)[:BUDGETS]:
-        if each.budget.limit_usd is None:
-            continue
-        labels = {"budget": label(each.budget.name), "value": label(each.value)}
-        limits.append((labels, each.budget.limit_usd))
-        if each.amount is not None:
-            spent.append((labels, each.amount))
+        if each.budget.limit_usd is not None:
+            names = label(each.budget.name), label(each.value)
+            # Of those that cannot be told apart in their labels the fullest, for it is what an alert is about.
+            fullest[names] = max(fullest.get(names, each), each, key=lambda one: one.share or Decimal(-1))
+    labeled = [({"budget": budget, "value": value}, each) for (budget, value), each in fullest.items()]
+    limits = [(labels, each.budget.limit) for labels, each in labeled]
+    spent = [(labels, each.amount) for labels, each in labeled if each.amount is not None]
     value = "value is empty but for budgets for each value"
     yield Metric(
         "whyspend_budget_limit_usd", "gauge", f"What a budget allows in its period; {value}.", limits

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from whyspend.config import Config
-from whyspend.errors import WhyspendError
 from whyspend.serving import Asking, RefusedError
 from whyspend.workspace import Workspace
 
@@ -75,10 +74,8 @@ class Kept(Generic[Found]):
         future, self._future = self._future, None
         if self.asks > 1:
             self._not_before = max(self._not_before, time.monotonic() + PAUSE * self._took)
-        try:
-            self._last = future.result()
-        except (WhyspendError, RefusedError):
-            self._last, self.failed = None, True
-            return
-        self.failed = False
-        self.heard(self._last, self._asked_at)
+        # Whatever went wrong, also a fault of the engine: /metrics says so, and taking in goes on.
+        self.failed = future.cancelled() or future.exception() is not None
+        self._last = None if self.failed else future.result()
+        if self._last is not None:
+            self.heard(self._last, self._asked_at)
