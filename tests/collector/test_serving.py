@@ -163,6 +163,22 @@ def test_a_key_on_the_command_line_is_refused(tmp_path: Path) -> None:
     assert "lsv2" not in said
 
 
+def test_a_key_that_no_header_can_carry_is_refused_at_the_start_and_not_shown(tmp_path: Path) -> None:
+    for key in ("schl\u00fcssel", "two\nlines"):
+        done = started(tmp_path, "--api-key", "env:THE_KEY", THE_KEY=key)
+        _, said = done.communicate(timeout=30)
+        assert done.returncode == 2
+        assert said.count("\n") == 1
+        assert "the key in THE_KEY has other signs than ASCII has" in said
+        assert key not in said
+
+
+def test_a_wrong_key_of_other_letters_is_refused_like_any_other(tmp_path: Path) -> None:
+    with serving(tmp_path, "--api-key", "env:THE_KEY", THE_KEY="s3cret") as server:
+        for key in (b"schl\xc3\xbcssel", b"schl\xfcssel"):
+            assert httpx2.get(f"{server.address}/info", headers={b"x-api-key": key}).status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -60,8 +60,8 @@ def key(entry: Collector, given: str, document: Document, environ: Mapping[str, 
         environ: where the key is.
 
     Raises:
-        UsageError: what is given is no name of a variable, or that variable is not set.
-        ConfigError: the variable of the section is not set.
+        UsageError: what is given is no name of a variable, or that variable is not set or holds what no header can.
+        ConfigError: so is the variable of the section.
     """
     if given and not _VARIABLE.fullmatch(given):
         raise UsageError(
@@ -71,8 +71,14 @@ def key(entry: Collector, given: str, document: Document, environ: Mapping[str, 
     if not written:
         return ""
     name = written.removeprefix("env:")
-    if found := environ.get(name, "").strip():
+    found = environ.get(name, "").strip()
+    if found and found.isascii() and found.isprintable():
         return found
-    if given:
+    if found:
+        # Clients differ in how they send others, where they do at all; and no message may hold the key.
+        message = f"the key in {name} has other signs than ASCII has, which HTTP headers do not carry. Use another key."
+    elif given:
         raise UsageError(f"--api-key needs the environment variable {name}, which is not set. Set it.")
-    raise document.error(("collector", "api_key"), f"the environment variable {name} is not set. Set it.")
+    else:
+        message = f"the environment variable {name} is not set. Set it."
+    raise UsageError(f"--api-key: {message}") if given else document.error(("collector", "api_key"), message)

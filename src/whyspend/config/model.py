@@ -201,8 +201,8 @@ class Config:
         `given` is what a command line says instead, `env:NAME`.
 
         Raises:
-            UsageError: `given` names no variable, or one that is not set.
-            ConfigError: the variable that is configured is not set.
+            UsageError: `given` names no variable, or one that is not set or holds what no header can carry.
+            ConfigError: so is the variable that is configured.
         """
         return collector_key(self.collector, given, self.document, self.environ)
 
