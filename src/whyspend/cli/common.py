@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from whyspend import registry
-from whyspend.cli.lock import alone_with
 from whyspend.config import find, load
 from whyspend.errors import InputError, UsageError
+from whyspend.ledger.lock import alone_with
 from whyspend.model import Table, Window
 from whyspend.model.digest import Digest
 from whyspend.workspace import Workspace

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from whyspend.cli.common import put_in_place
-from whyspend.cli.lock import alone_with
 from whyspend.config import rules
 from whyspend.errors import ConfigError, InputError, UsageError
+from whyspend.ledger.lock import alone_with
 from whyspend.model import Table
 from whyspend.workspace import Workspace
 

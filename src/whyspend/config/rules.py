@@ -25,6 +25,8 @@ from pathlib import Path
 from whyspend.attribution import Condition, Rule, faults
 from whyspend.config.loading import load
 from whyspend.errors import ConfigError, UsageError
+from whyspend.ledger import disk
+from whyspend.ledger.lock import alone_with
 
 EXAMPLE = "Example: --try 'when project=nightly-eval set feature=evals'."
 
@@ -100,27 +102,34 @@ def alias_toml(dimension: str, spellings: Mapping[str, str]) -> str:
 def append(path: Path, written: Written) -> None:
     """Add a rule as the last entry of a configuration file, whole or not at all; every byte before it stays.
 
+    One at a time, whoever does it: of two that are saved at once both are there.
+
     Raises:
         ConfigError: the file cannot be read or written, or would not mean what it should.
+        InputError: another whyspend writes to it for too long.
     """
     target = path.resolve()
     try:
-        held = target.read_bytes()
-        wanted = (*load(path, {}).attribution, written.rule)
-        line_end = "\r\n" if b"\r\n" in held else "\n"
-        gap = "" if not held else line_end if held.endswith(b"\n") else line_end * 2
-        with _beside(target) as temporary:
-            temporary.write_bytes(held + (gap + toml(written).replace("\n", line_end)).encode())
-            if _rules_in(temporary) != wanted:
-                raise ConfigError(
-                    f"{path} cannot take another [[attribution]] at its end. Add the rule by hand."
-                )
-            if target.read_bytes() != held:
-                raise ConfigError(f"{path} was changed by somebody else just now. Run the command again.")
-            temporary.chmod(target.stat().st_mode & 0o777)
-            temporary.replace(target)
+        with alone_with(target):
+            _append(path, target, written)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}. Check who may write it.") from None
+
+
+def _append(path: Path, target: Path, written: Written) -> None:
+    held = target.read_bytes()
+    wanted = (*load(path, {}).attribution, written.rule)
+    line_end = "\r\n" if b"\r\n" in held else "\n"
+    gap = "" if not held else line_end if held.endswith(b"\n") else line_end * 2
+    with _beside(target) as temporary:
+        disk.write(temporary, held + (gap + toml(written).replace("\n", line_end)).encode())
+        if _rules_in(temporary) != wanted:
+            raise ConfigError(f"{path} cannot take another [[attribution]] at its end. Add the rule by hand.")
+        if target.read_bytes() != held:  # an editor keeps to no lock
+            raise ConfigError(f"{path} was changed by somebody else just now. Run the command again.")
+        temporary.chmod(target.stat().st_mode & 0o777)
+        temporary.replace(target)
+        disk.sync_folder(target.parent)
 
 
 @contextmanager

@@ -7,13 +7,13 @@ from threading import Event, Thread
 
 import pytest
 
-from whyspend.cli import lock
 from whyspend.errors import InputError
+from whyspend.ledger import lock
 
 ADD_UP = """
 import sys
 from pathlib import Path
-from whyspend.cli.lock import alone_with
+from whyspend.ledger.lock import alone_with
 
 counter = Path(sys.argv[1])
 for _ in range(200):
