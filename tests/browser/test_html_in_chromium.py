@@ -16,6 +16,7 @@ from tests.formats.answers import UGLY, written
 from whyspend.config import SourceConfig, load
 from whyspend.engines.duckdb import connect
 from whyspend.formats._cells import for_people
+from whyspend.formats._page.places import in_sight
 from whyspend.model import Table
 from whyspend.workspace import Workspace
 
@@ -77,11 +78,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sent]:
 
 
 def numbers(answer: Table) -> list[str]:
-    """Every number of the rows and the total that people see, as JSON has it."""
+    """Every number of the rows and the total that people see, in their order, as JSON has it."""
+    answer = in_sight(answer)
     shown = {column.name for column in for_people(answer).columns}
     body = json.loads(written("json", for_people(answer)), parse_float=str, parse_int=str)
-    rows = [*body["rows"], body["total"]]
     units = {column["name"]: column["unit"] for column in body["columns"]}
+    rows = [*body["rows"], {name: body["total"].get(name) for name in units}]
     counted = ("calls", "requests", "tokens", "usd", "share", "ms", "number", "place")
     return [
         str(value)

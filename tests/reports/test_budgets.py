@@ -339,9 +339,28 @@ def test_a_budget_that_is_over_says_what_grew_and_one_that_is_not_says_nothing(
             "driver": "+$2.00 everywhere: more requests, from 2 to 6 a day",
         }
     ]
+    assert answer.headline == "1 budget is over: rag, $3.00 of $2.00."
     assert answer.notes[0] == (
         "rag is over, 150 % of its limit: +$2.00 everywhere: more requests, from 2 to 6 a day."
     )
+
+
+def test_a_budget_that_will_be_over_by_its_end_is_said_so_before_it_is(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    """$6 after 12 of 24 hours is $12 at the same rate."""
+    daily = '[[budgets]]\nname = "rag"\nlimit_usd = {limit}\nperiod = "day"\nwarn_at = [0.9]\n'
+    calls = [spend("2026-11-20 10:00", "6")]
+
+    def said(limit: int) -> str:
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        where = place(folder, engine, "\n" + daily.format(limit=limit), NOON)
+        publish(where, calls, since="2026-11-20")
+        return asked(where).headline
+
+    assert said(10) == "1 budget will probably be over: rag, $12.00 of $10.00 by 2026-11-20."
+    assert said(20) == "No budget is over, and none is expected to be."
 
 
 def test_of_many_budgets_that_are_over_three_are_explained_and_the_others_counted(

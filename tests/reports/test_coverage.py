@@ -115,7 +115,7 @@ def test_each_way_to_an_owner_has_its_row(made: Made) -> None:
         ("untagged", 1, Decimal("2.5"), 0),
         ("untagged", 1, None, 1),
     ]
-    assert answer.notes[0] == (
+    assert answer.headline == (
         "feature: $2.50 (16.7 % of dollars) and 2 calls, 1 of them without a price, have no owner, in 2 places."
     )
     assert any("nobody-knows" in note for note in answer.notes)
@@ -264,11 +264,10 @@ def test_a_rule_on_trial_shows_dollars_by_old_and_new_owner(made: Made) -> None:
         ("feature", "a", "a", 1, Decimal("2.5"), "run-3"),
     ]
     assert answer.total["cost_usd"] == Decimal("7.5")
-    assert (
-        "feature: $5.00 and 2 calls would get an owner; 1 call that it matches have an owner and keep it."
-        in (answer.notes)
-    )
-    assert "Owned dollars of feature: 25.0 % now, 75.0 % with the rule." in answer.notes
+    assert answer.headline.splitlines()[:2] == [
+        "feature: $5.00 and 2 calls would get an owner; 1 call that it matches have an owner and keep it.",
+        "Owned dollars of feature: 25.0 % now, 75.0 % with the rule.",
+    ]
 
 
 def test_what_a_trial_says_is_what_the_rule_then_does(made: Made) -> None:
@@ -289,10 +288,10 @@ def test_what_a_trial_says_is_what_the_rule_then_does(made: Made) -> None:
 def test_a_rule_that_moves_nothing_says_so(made: Made) -> None:
     where = made([call(1, "a")])
     assert "feature: the rule moves nothing in these days: it matches no call." in (
-        where.ask("coverage", WEEK, try_="when project=nope set feature=b").notes
+        where.ask("coverage", WEEK, try_="when project=nope set feature=b").headline
     )
     assert "feature: the rule moves nothing in these days: all 1 call that it matches have an owner." in (
-        where.ask("coverage", WEEK, try_="when project=chat set feature=b").notes
+        where.ask("coverage", WEEK, try_="when project=chat set feature=b").headline
     )
 
 

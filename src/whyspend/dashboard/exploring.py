@@ -5,7 +5,7 @@ A template `report_<name>.html` may show more around it; none is needed.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from whyspend.dashboard.markup import templates
 from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import page_at
 from whyspend.errors import UsageError, nearest
-from whyspend.model import Table, TableColumn
+from whyspend.formats._page.places import in_sight
 from whyspend.serving import Endpoint, RefusedError
 from whyspend.spelling import visible
 from whyspend.workspace.questions import Question, of_pairs, purpose
@@ -69,30 +69,6 @@ class Exploring:
             shown, self.desk, question, in_sight(table)
         )  # pictures take a while to draw
         return {**around, "answer": answer, "error": ""}
-
-
-FIRST = ("dimension", "owner", "project", "call_site", "cost_usd", "share", "fix")
-"""Columns of coverage that must be in sight: where money has no owner, how much, and what to do."""
-
-
-def in_sight(table: Table) -> Table:
-    """An answer as a page shows it: of coverage, the places to fix and what to do there come first."""
-    names = [column.name for column in table.columns]
-    if not set(FIRST) <= set(names):
-        return table
-    order = [*map(names.index, FIRST), *(at for at, name in enumerate(names) if name not in FIRST)]
-    fix = names.index("fix")
-    rows = sorted(table.rows, key=lambda row: not row[fix])
-    return replace(
-        table,
-        columns=tuple(_wrapped(table.columns[at]) for at in order),
-        rows=tuple(tuple(row[at] for at in order) for row in rows),
-    )
-
-
-def _wrapped(column: TableColumn) -> TableColumn:
-    """The fix is a sentence, which a page wraps."""
-    return replace(column, unit="sentence") if column.name == "fix" else column
 
 
 def _of_rules(question: Question, config: Config) -> Mapping[str, Any]:

@@ -99,7 +99,9 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     }
     if not single:
         total |= {"requests": count} | {c.name: _usd(v) for c, v in zip(_SPREAD, spread, strict=True)}
-    first = [_spread_note(count, spread)] if single and count else []
+    first = []
+    if single and len(rows) < count:
+        first.append(f"The dearest {len(rows):,} of {count:,} requests are shown; the total is of all.")
     if single and rows and rows[0]["url"]:
         first.append(f"The dearest: {rows[0]['url']}")
     if not single and len(rows) < owners:
@@ -119,6 +121,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
         total,
         trust,
         (*first, *notes, *data.empty_notes(trust.calls)),
+        headline=_spread_said(count, spread) if single and count else "",
         charts=charts,
     )
 
@@ -151,7 +154,7 @@ def _pictures(data: Any, requests: str, whole: Sequence[Any]) -> tuple[Chart, ..
     return (Chart("histogram", "Cost of a request", columns, rows, marks),)
 
 
-def _spread_note(count: int, spread: Sequence[Any]) -> str:
+def _spread_said(count: int, spread: Sequence[Any]) -> str:
     """The cost of one request, for people."""
     said = ", ".join(
         f"{c.name.removesuffix('_usd')} {_dollars(v)}" for c, v in zip(_SPREAD, spread, strict=True)

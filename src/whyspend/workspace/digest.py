@@ -182,7 +182,7 @@ def _budgets(ask: _Asking) -> tuple[Section | None, list[str]]:
     """The section, and what of it belongs into the headline."""
     answer, command = ask.answer("budgets")
     if not ask.place.config.budgets:
-        advice = tuple(note for note in answer.notes if note.startswith("No budget"))
+        advice = tuple(answer.headline.splitlines())
         idle = replace(answer, rows=(), charts=())
         return (Section("Budgets", idle, advice, command) if answer.rows else None), []
     rows = sorted(_rows(answer), key=lambda row: _URGENCY.index(str(row["status"])))
@@ -241,12 +241,12 @@ def _owners(ask: _Asking) -> Section | None:
     cut = _cut(answer, columns, rows)
     cut = replace(cut, total={}, columns=tuple(_as_prose(column) for column in cut.columns))
     sentences = [
-        note for note in answer.notes if note.startswith((f"{ask.owner}: ", "Every call has an owner"))
-    ]
-    sentences += [
-        f"Best next fix, {_amount(row['cost_usd'])}: {row['call_site']}. {row['fix']}"
-        for row in rows[:1]
-        if row["fix"]
+        *answer.headline.splitlines(),
+        *(
+            f"Best next fix, {_amount(row['cost_usd'])}: {row['call_site']}. {row['fix']}"
+            for row in rows[:1]
+            if row["fix"]
+        ),
     ]
     return Section("Who owns it", cut, tuple(sentences), command, is_told=True)
 

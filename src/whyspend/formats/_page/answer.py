@@ -8,6 +8,7 @@ from whyspend import charts
 from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, plain, total_row
 from whyspend.formats._frame import headline, remarks, spent, trust_line
 from whyspend.formats._page.markup import Markup, joined, tag
+from whyspend.formats._page.places import in_sight
 from whyspend.model import Cell, Chart, Table, TableColumn
 from whyspend.spelling import visible
 
@@ -27,7 +28,7 @@ def answer(table: Table, command: str = "") -> Markup:
     return joined(
         tag("div", *(tag("p", line) for line in said(table)), class_="headline"),
         *(figure(chart) for chart in table.charts),
-        *((of_rows(for_people(table), f"All rows of {table.report}"),) if table.columns else ()),
+        *((of_rows(in_sight(for_people(table)), f"All rows of {table.report}"),) if table.columns else ()),
         *_exactly(table),
         tag("p", trust_line(table.trust), class_="trust"),
         *_notes(table),
@@ -160,5 +161,5 @@ def _total(column: TableColumn, shown: str, value: Cell) -> Markup:
 
 
 def _notes(table: Table) -> Iterable[Markup]:
-    if notes := remarks(table):
+    if notes := [note for note in remarks(table) if note not in said(table)]:
         yield tag("ul", *(tag("li", note) for note in notes), class_="notes")

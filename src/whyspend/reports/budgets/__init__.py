@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
-from whyspend.reports.budgets import entries, why
+from whyspend.reports.budgets import entries, telling, why
 from whyspend.reports.budgets.entries import Budget, listed
 from whyspend.reports.budgets.firing import Fired
 from whyspend.reports.budgets.periods import Span, clock
@@ -58,21 +59,23 @@ def run(
     days = _days(backtest) if backtest else 0
     reasons: list[why.Why] = []
     charts: tuple[Chart, ...] = ()
+    headline = ""
     if days:
         columns, rows, notes = _fired(data, data.guards.fired(data, budgets, days), budgets, days)
     else:
         found = data.guards.standings(data, budgets, top=top)
-        columns, rows, notes = _standing(data, found, budgets)
+        made = [(standing, projection(standing)) for standing in found]
+        columns, rows, notes = _standing(data, made, budgets)
+        headline = telling.told(made, are_all=not top or len(made) < top)
         charts = tuple(pictures(found)) if data.pictures else ()
         reasons = why.of(data, found)
         notes = [*_of_reasons(reasons, found), *notes]
     own, owners = _owners(data)
     trust = data.trust()
     if not budgets and not days:
+        columns = tuple(replace(column, told=column.name not in _WITHOUT) for column in columns)
         rows = [_without_budget(data, columns, owner) for owner in owners]
-        notes.append(
-            "No budget is configured. Try one: whyspend budgets --limit 50 --period month. Keep it: [[budgets]]."
-        )
+        headline = "No budget is configured. Try one: whyspend budgets --limit 50 --period month. Keep it: [[budgets]]."
     elif not days and not limit:
         notes.extend(_uncovered(data, own, owners, budgets))
     return Table(
@@ -83,6 +86,7 @@ def run(
         total={},
         trust=trust,
         notes=(*notes, *data.unpriced_notes(), *data.empty_notes(trust.calls)),
+        headline=headline,
         details={"drivers": [row for reason in reasons for row in reason.rows]} if reasons else {},
         charts=charts,
     )
@@ -133,22 +137,21 @@ def _days(text: str) -> int:
 
 
 def _standing(
-    data: Any, found: Sequence[Standing], budgets: Sequence[Budget]
+    data: Any, found: telling.Made, budgets: Sequence[Budget]
 ) -> tuple[Columns, list[dict[str, Cell]], list[str]]:
     notes = []
-    made = [projection(standing) for standing in found]
-    rows = [_row(standing, own) for standing, own in zip(found, made, strict=True)]
-    partly = [s for s in found if s.used.unpriced]
+    rows = [_row(standing, own) for standing, own in found]
+    partly = [s for s, _ in found if s.used.unpriced]
     if partly:
         calls = sum(standing.used.unpriced for standing in partly)
         notes.append(
             f"{_count(len(partly), 'budget')} used at least what is shown: "
             f"{_count(calls, 'call')} inside without a price."
         )
-    bases = dict.fromkeys(own.how for own in made if own)
+    bases = dict.fromkeys(own.how for _, own in found if own)
     if bases:
         notes.append(f"Projected: what is used, and for the rest of the period {'; '.join(bases)}.")
-    seen = {standing.budget.name for standing in found}
+    seen = {standing.budget.name for standing, _ in found}
     notes += [
         f"No call in the period of budget {budget.name!r} carries {budget.each!r}."
         for budget in budgets
@@ -279,6 +282,9 @@ def _firing(each: Fired) -> dict[str, Cell]:
 
 
 # Who has none
+
+_WITHOUT = ("budget", "status", "from", "to", "spent_usd")
+"""Columns that say something of those who have no budget."""
 
 
 def _owners(data: Any) -> tuple[Any, list[tuple[str, Decimal | None, int, bool]]]:

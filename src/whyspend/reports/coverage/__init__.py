@@ -93,8 +93,9 @@ def _coverage(data: Any, dimension: str, top: int) -> Table:
         rows=tuple(tuple(row.get(column.name) for column in columns) for row in rows),
         total={name: value for name, value in whole.cells(whole).items() if name != "share"},
         trust=trust,
+        headline=_headline(dimension, parts[dimension], len(found), len(shown)),
         notes=(
-            *_untagged_notes(dimension, parts[dimension], len(found), len(shown)),
+            *((_ADDS_UP,) if found else ()),
             *(_fix_notes(data, shown, fixes, looks) if data.for_terminal else ()),
             *_variant_notes(data, {dimension: known} if trust.calls else {}),
             *price_notes,
@@ -179,25 +180,29 @@ def _rest_row(dimension: str, rest: Sequence[Place], whole: Amount) -> Iterator[
         yield {**_NOWHERE, **where, "dimension": dimension, "owner": UNTAGGED, **amount.cells(whole)}
 
 
-def _untagged_notes(dimension: str, parts: Mapping[str, Amount], found: int, shown: int) -> Iterator[str]:
+_ADDS_UP = (
+    "Each dimension adds up to the total. For rules that settle the untagged: whyspend coverage --suggest."
+)
+
+
+def _headline(dimension: str, parts: Mapping[str, Amount], found: int, shown: int) -> str:
+    """What has no owner, in how many places; nothing of no calls."""
     calls = total(amount for owner, amount in parts.items() if owner != ADJUSTMENT)
     missing = parts.get(UNTAGGED)
     if not calls.calls:
-        return
+        return ""
     if not missing:
-        yield f"Every call has an owner: {dimension} is known for all."
-        return
+        return f"Every call has an owner: {dimension} is known for all."
     share = (
         f" ({percent(missing.cost, calls.cost)} of dollars)"
         if calls.cost and missing.cost is not None
         else ""
     )
     unpriced = f", {missing.unpriced:,} of them without a price," if missing.unpriced else ""
-    yield (
+    return (
         f"{dimension}: {dollars(missing.cost)}{share} and {counted(missing.calls, 'call')}{unpriced} have no owner, "
         f"in {counted(found, 'place')}{f'; the dearest {shown} are shown' if shown < found else ''}."
     )
-    yield "Each dimension adds up to the total. For rules that settle the untagged: whyspend coverage --suggest."
 
 
 def _fix_notes(

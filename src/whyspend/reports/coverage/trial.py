@@ -49,8 +49,10 @@ def trial(data: Any, line: str) -> Table:
         rows=tuple(tuple(row[column.name] for column in columns) for row in rows),
         total={name: value for name, value in everything.cells(whole).items() if name != "share"},
         trust=trust,
+        headline="\n".join(_moves(data, rule, amounts, whole, int(owned[0]))),
         notes=(
-            *_notes(data, rule, amounts, whole, int(owned[0])),
+            "Totals do not change. To write it to whyspend.toml, run the same with --write:",
+            *rule.toml.splitlines(),
             *_runs(data, matched, rule),
             *price_notes,
             *data.empty_notes(trust.calls),
@@ -108,7 +110,8 @@ def _row(data: Any, own: Owner, amount: Amount, whole: Amount, sample: Sample | 
     }
 
 
-def _notes(data: Any, rule: Any, amounts: Mapping[Owner, Amount], whole: Amount, owned: int) -> Iterator[str]:
+def _moves(data: Any, rule: Any, amounts: Mapping[Owner, Amount], whole: Amount, owned: int) -> Iterator[str]:
+    """What would get an owner, and which share would be owned then."""
     for name in rule.new:
         moved = total(amount for own, amount in amounts.items() if own[0] == name and own[1] != own[2])
         kept = total(amount for own, amount in amounts.items() if own[0] == name and own[1] == own[2])
@@ -122,8 +125,6 @@ def _notes(data: Any, rule: Any, amounts: Mapping[Owner, Amount], whole: Amount,
         if name == data.dimensions[0] and whole.cost:
             after = percent(owned + (moved.cost or 0), whole.cost)
             yield f"Owned dollars of {name}: {percent(owned, whole.cost)} now, {after} with the rule."
-    yield "Totals do not change. To write it to whyspend.toml, run the same with --write:"
-    yield from rule.toml.splitlines()
 
 
 def _why(kept: Amount) -> str:
