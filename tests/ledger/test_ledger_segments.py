@@ -207,6 +207,29 @@ def test_small_steps_merge_the_days_that_are_over(ledger: Ledger, engine: DuckDB
     assert everything(ledger, engine) == held
 
 
+def test_merging_holds_no_ids_of_days_that_are_over(ledger: Ledger, engine: DuckDB) -> None:
+    publish(
+        ledger,
+        engine,
+        [call(f"{day}-{n}", at(day=day) + n) for day in range(6) for n in range(45)],
+        segment=10,
+    )
+    writer = ledger.writer(engine, "prod", DIMENSIONS, segment=10)
+    publish_with(writer, [call("5-46", at(day=5) + 46)], [])
+    held = tables(engine)
+    assert held, "of today's full files, and yesterday's"
+    while writer.merge(DAY + timedelta(days=5), 1_000):
+        assert len(tables(engine)) <= len(held)
+    publish_with(writer, [call("5-47", at(day=5) + 47, trace_id="trace-4-1")], [])
+    assert flags(ledger, engine)["5-47"] == (0, 0, 0), "a merged file is known anew where it is needed"
+
+
+def tables(engine: DuckDB) -> list[str]:
+    """The ids of files that the engine holds."""
+    rows = engine.rows("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'ids!_%' ESCAPE '!'")
+    return sorted(name for (name,) in rows)
+
+
 def test_compacting_makes_each_day_one_file_and_changes_nothing_else(ledger: Ledger, engine: DuckDB) -> None:
     publish(ledger, engine, calls(0, 45), segment=10)
     held = everything(ledger, engine)

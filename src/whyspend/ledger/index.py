@@ -48,6 +48,10 @@ class Index:
         found = {at for (at,) in self.engine.rows(HOLDING.format(hashes=hashes, ids=ids))}
         return [file for at, file in enumerate(files) if at in found]
 
+    def known(self) -> set[str]:
+        """The paths of the files whose hashes are held."""
+        return set(self._tables)
+
     def keep_only(self, paths: Collection[str]) -> None:
         """Let go of what is known of other files."""
         for path in self._tables.keys() - paths:

@@ -136,11 +136,13 @@ class Writer:
         """
         with manifests.exclusive(self.root):
             before = manifests.read(self.root)
-            live = self._live(before)
+            live, known = self._live(before), self._index.known()
             for day in sorted(day for day, files in live.items() if day < until and len(files) > 1):
                 if some := _together(self._whole(day, live), most):
                     self._rewrite(day, some, live, segment=None)
                     self._swap(before, live, before.watermarks.get(self.source, {}))
+                    # Days that are over are rarely asked about again: what the next commit needs was known before.
+                    self._index.keep_only(known & {file.path for files in live.values() for file in files})
                     return True
         return False
 
