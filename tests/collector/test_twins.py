@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 from tests.collector.test_traces import HOUR, NOON
 
@@ -98,6 +99,20 @@ def test_a_span_that_came_before_its_run_is_taken_out_and_stays_out() -> None:
     assert ids(published(found, apart)) == (["run-1"], [span(1).id])
     said(found, span(1))
     assert ids(published(found, apart)) == ([], [span(1).id])
+
+
+def test_calls_of_a_batch_that_are_alike_in_everything_stay_as_many_as_they_are() -> None:
+    """A coarse clock says the same start and duration of all of them."""
+    numbers = range(5)
+    spans = [span(1, trace=f"{number:032x}") for number in numbers]
+    runs = [msgspec.structs.replace(run(1), run_id=f"run-{n}", trace_id=f"run-{n}") for n in numbers]
+    for first, second in ((spans, runs), (runs, spans)):
+        found, apart, ledger = Traces(HOUR), Twins(), set[str]()
+        for told in (first, [], second, []):
+            said(found, *told)
+            calls, dropped = ids(published(found, apart))
+            ledger = (ledger | set(calls)) - set(dropped)
+        assert ledger == {f"run-{number}" for number in numbers}
 
 
 def test_other_spans_and_other_moments_are_other_calls() -> None:

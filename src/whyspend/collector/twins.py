@@ -3,7 +3,9 @@ of their own.
 
 In its hybrid tracing it tells each call as a run, too: the run counts. The two share no id, but the name, the
 microsecond of the start and the duration; the SDK brings the times of its spans through a float, which moves them by
-one. And an SDK of a model may write a span of its own (Anthropic's does): it shares the id of the response with the
+one. A run always counts, so two calls of one batch that are alike in all three stay two; only a span without a run,
+of another application, could be taken for one of them, which three microseconds and three milliseconds are too few for.
+And an SDK of a model may write a span of its own (Anthropic's does): it shares the id of the response with the
 span of LangSmith's, which counts, for that one knows the owner.
 """
 
@@ -17,11 +19,16 @@ from whyspend.model import Batch, Call
 MOST = 20_000
 """Calls of each kind that are remembered; the two are sent within seconds of each other."""
 
+ALIKE = 100
+"""Of them, with the same name, start and duration: a batch of calls that begin at once, by a clock that is coarse."""
+
 _NEAR = tuple(product((0, -1, 1), repeat=2))
 
 _Moment = tuple[str | None, int, int]
 _Response = tuple[str, str]
 """Kind and id."""
+_Known = tuple[int, str]
+"""Start and id of a call that may be in the ledger."""
 
 
 class Settlement(NamedTuple):
@@ -45,11 +52,11 @@ class Twins:
     """
 
     _runs: dict[_Moment, None] = field(default_factory=dict)
-    _spans: dict[_Moment, tuple[int, str]] = field(default_factory=dict)
+    _spans: dict[_Moment, tuple[_Known, ...]] = field(default_factory=dict)
     """Published, maybe."""
     _responses: dict[_Response, None] = field(default_factory=dict)
     """Of spans of LangSmith's."""
-    _others: dict[_Response, tuple[int, str]] = field(default_factory=dict)
+    _others: dict[_Response, tuple[_Known, ...]] = field(default_factory=dict)
     """Of other spans; published, maybe."""
     _is_on: bool = False
     _told: bool = False
@@ -83,19 +90,18 @@ class Twins:
             response = _response(call, one)
             if response and call.call_id in one.exported:
                 _remember(self._responses, response, None)
-                if other := self._others.get(response):
-                    yield other
+                yield from self._others.get(response, ())
             if call.call_id not in one.exported and call.call_id not in one.responses:
                 _remember(self._runs, _moment(call), None)
-                yield from (span for near in _near(call) if (span := self._spans.get(near)) is not None)
+                yield from (span for near in _near(call) for span in self._spans.get(near, ()))
 
     def _is_twin(self, call: Call, one: Settlement) -> bool:
         known = call.started_at, call.call_id
         if call.call_id in one.exported:
-            _remember(self._spans, _moment(call), known)
+            _add(self._spans, _moment(call), known)
             return any(near in self._runs for near in _near(call))
         if response := _response(call, one):
-            _remember(self._others, response, known)
+            _add(self._others, response, known)
             return response in self._responses
         return False
 
@@ -112,6 +118,12 @@ def _moment(call: Call) -> _Moment:
 def _near(call: Call) -> Iterator[_Moment]:
     name, start, took = _moment(call)
     return ((name, start + micros, took + millis) for micros, millis in _NEAR)
+
+
+def _add(known: dict[Any, tuple[_Known, ...]], key: object, told: _Known) -> None:
+    held = known.get(key, ())
+    if told not in held:
+        _remember(known, key, (*held, told)[-ALIKE:])
 
 
 def _remember(known: dict[Any, Any], key: object, told: object) -> None:
