@@ -1,5 +1,7 @@
 """A day in several files: the same calls and flags as in one, while most of the files are left alone."""
 
+import json
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +40,19 @@ def calls(first: int, last: int, **fields: Any) -> list[Call]:
 NUMBERS = st.integers(0, 7)
 
 
+@dataclass(frozen=True)
+class Commit:
+    """What is published together, and what happens around it."""
+
+    made: list[Call]
+    team: str | None
+    dropped: list[tuple[int, str]]
+    keys: tuple[str, ...]
+    reopens: bool
+    """A new process goes on: it knows nothing but what the ledger says."""
+    merges: bool
+
+
 @st.composite
 def a_call(draw: st.DrawFn) -> Call:
     """One of eight calls, in one of four traces, on one of two days around a midnight, in some version."""
@@ -56,31 +71,60 @@ def a_call(draw: st.DrawFn) -> Call:
 
 
 A_DROP = st.tuples(st.integers(0, 2).map(lambda day: at("12:00", day)), NUMBERS.map(lambda n: f"c{n}"))
-A_COMMIT = st.tuples(st.lists(a_call(), max_size=4), st.lists(A_DROP, max_size=1), st.booleans())
+TEAM = (*DIMENSIONS, "team")
+KEYS = st.sampled_from([DIMENSIONS, DIMENSIONS, TEAM, ("feature",), ("team", "feature")])
+"""The configured dimensions: they change as a file does, and calls of before are read with those of today."""
+
+
+@st.composite
+def a_commit(draw: st.DrawFn) -> Commit:
+    made = draw(st.lists(a_call(), max_size=4))
+    team = draw(st.sampled_from([None, "t", "u"]))
+    return Commit(
+        made, team, draw(st.lists(A_DROP, max_size=1)), draw(KEYS), draw(st.booleans()), draw(st.booleans())
+    )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(commits=st.lists(A_COMMIT, min_size=2, max_size=6), segment=st.integers(1, 3))
+@given(commits=st.lists(a_commit(), min_size=2, max_size=6), segment=st.integers(1, 3))
 def test_any_commits_leave_the_same_calls_and_flags_in_segments_as_in_whole_days(
-    commits: list[tuple[list[Call], list[tuple[int, str]], bool]], segment: int, engine: DuckDB
+    commits: list[Commit], segment: int, engine: DuckDB
 ) -> None:
+    """Also where the process ends between two of them, and where other dimensions are configured."""
     with TemporaryDirectory() as folder:
         whole, parted = Ledger(Path(folder) / "whole"), Ledger(Path(folder) / "parted")
-        writer = parted.writer(engine, "prod", DIMENSIONS, segment=segment)
-        for made, dropped, merges in commits:
-            one = publish(whole, engine, made, dropped=dropped)
-            several = publish_with(writer, made, dropped)
+        keys: tuple[str, ...] = ()
+        for commit in commits:
+            if commit.reopens or commit.keys != keys:
+                keys = commit.keys
+                writer = parted.writer(engine, "prod", keys, segment=segment)
+            made = [of_team(call, commit.team, keys) for call in commit.made]
+            one = publish(whole, engine, made, dropped=commit.dropped, dimensions=keys)
+            several = publish_with(writer, made, commit.dropped)
             assert (several.calls, several.removed, several.seen) == (one.calls, one.removed, one.seen)
-            if merges:
+            if commit.merges:
                 writer.merge(DAY + timedelta(days=2), 3)
-            assert seen(parted, engine) == seen(whole, engine)
+            assert seen(parted, engine, keys) == seen(whole, engine, keys)
             assert list(parted.faults(engine)) == list(whole.faults(engine))
         assert_stated(parted, engine)
-        parted.compact(engine, DIMENSIONS)
-        assert seen(parted, engine) == seen(whole, engine)
+        parted.compact(engine, keys)
+        whole.compact(engine, keys)
+        assert seen(parted, engine, keys) == seen(whole, engine, keys)
         assert [file.rows for file in parted.snapshot().manifest.files] == [
             file.rows for file in whole.snapshot().manifest.files
         ]
+
+
+def of_team(made: Call, team: str | None, keys: tuple[str, ...]) -> Call:
+    """A call as it arrives while these keys are dimensions: of a team, which is metadata where it is none of them."""
+    values = {**dict(zip(DIMENSIONS, made.dimensions, strict=True)), "team": team}
+    rest = {key: value for key, value in values.items() if key not in keys and value}
+    return replace(
+        made,
+        dimensions=tuple(values[key] for key in keys),
+        attributed=tuple("call" if values[key] else None for key in keys),
+        metadata=json.dumps(rest) if rest else None,
+    )
 
 
 def publish_with(writer: Any, made: list[Call], dropped: list[tuple[int, str]]) -> Published:
@@ -89,10 +133,10 @@ def publish_with(writer: Any, made: list[Call], dropped: list[tuple[int, str]]) 
     return published
 
 
-def seen(ledger: Ledger, engine: DuckDB) -> list[dict[str, Any]]:
+def seen(ledger: Ledger, engine: DuckDB, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     return [
         {name: value for name, value in row.items() if name != "ingested_at"}
-        for row in everything(ledger, engine)
+        for row in everything(ledger, engine, keys)
     ]
 
 
