@@ -1,6 +1,7 @@
 """What every chart of every report keeps to: a shape that can be drawn, and the numbers of its table."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.reports.ledgers import place
 
 from whyspend.engines.duckdb import DuckDB
 from whyspend.model import Chart, Table
+from whyspend.pricing.plan import Basis
 from whyspend.reports._pictures import Ahead, burn_down, spans
 from whyspend.workspace import Workspace
 
@@ -73,6 +75,22 @@ def test_no_chart_is_made_where_nobody_draws(name: str, small: Workspace) -> Non
         with_charts.trust,
         with_charts.notes,
     )
+
+
+@pytest.mark.parametrize("by", [("feature",), ("model",), ("env", "model"), ("name",), ("customer",), ()])
+@pytest.mark.parametrize("days", [1, 2, 4])
+def test_pictures_over_time_change_no_figure_of_a_report(
+    by: tuple[str, ...], days: int, small: Workspace
+) -> None:
+    """One reading of the ledger is for both, and the days before are told apart by no time."""
+    window = small.window(str(WEEK.until - timedelta(days=days - 1)), str(WEEK.until))
+    for prices in (Basis(), Basis("recorded")):
+        answers = [
+            small.ask("report", window, by=by, basis=prices, pictures=drawn) for drawn in (True, False)
+        ]
+        assert answers[0].charts
+        assert replace(answers[0], charts=()) == answers[1]
+        assert answers[0].total["change_usd"] is not None or prices.kind == "recorded"
 
 
 @pytest.mark.parametrize("name", REPORTS)

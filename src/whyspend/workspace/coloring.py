@@ -35,6 +35,10 @@ counts the whole ledger: a column of many values is no slower to count, but take
 MOST = 200_000
 """The same of all: about 100 bytes each."""
 
+MANY_DAYS, DAY_TIMES = 7, 4
+"""Of more days the largest is counted first, to see whether there will be too many values: so many times an even share
+of the room."""
+
 _INSTANT = timedelta(microseconds=1)
 _EPOCH = date(1970, 1, 1)
 
@@ -114,18 +118,23 @@ class _Asked:
             by_day.setdefault((file.day - _EPOCH).days, []).append(file)
         held = {day: tuple(file.path for file in own) for day, own in by_day.items()}
         days = {day: known[day] for day, own in held.items() if day in known and known[day][0] == own}
-        room = MOST_OF_ONE - sum(len(counts) for _, counts in days.values())
-        found = self._by_day([file for day, own in by_day.items() if day not in days for file in own], room)
+        new = {day: own for day, own in by_day.items() if day not in days}
+        found = self._by_day(new, MOST_OF_ONE - sum(len(counts) for _, counts in days.values()))
         if found is None:
             return Counted(files, self._of_all(), None)
-        days |= {day: (own, found.get(day, {})) for day, own in held.items() if day not in days}
+        days |= {day: (held[day], found.get(day, {})) for day in new}
         return Counted(files, _of_days({day: counts for day, (_, counts) in days.items()}), days)
 
-    def _by_day(self, files: Sequence[File], room: int) -> dict[int, dict[Own, int]] | None:
-        """The calls of each value on each day of some files; None where there is no room for so many."""
+    def _by_day(self, days: Mapping[int, Sequence[File]], room: int) -> "dict[int, dict[Own, int]] | None":
+        """The calls of each value on each of some days; None where there is no room for so many."""
+        if len(days) > MANY_DAYS:
+            one = max(days, key=lambda day: sum(file.rows for file in days[day]))
+            if self._by_day({one: days[one]}, DAY_TIMES * room // len(days)) is None:
+                return None
+        files = [file for own in days.values() for file in own]
         if not files:
             return {}
-        rows = self.engine.rows(BY_DAY.format(most=room + 1, **self._words(files)))
+        rows = self.engine.rows(BY_DAY.format(most=max(room, 0) + 1, **self._words(files)))
         if len(rows) > room:
             return None
         found: dict[int, dict[Own, int]] = {}

@@ -111,10 +111,11 @@ class Data:
 
     # Added up
 
-    def added_up(self, by: Sequence[Key], *, compare: bool = False) -> str:
+    def added_up(self, by: Sequence[Key], *, compare: bool = False, over: Key | None = None) -> str:
         """Keep the calls of the window added up by keys and price; returns the table's name.
 
-        With `compare`, the same number of days before are there too, as period = 1.
+        With `compare`, the same number of days before are there too, as period = 1. With `over`, a part of the
+        calendar, the window is told apart by it as well: one more column, NULL in the days before.
         Columns: one for each key (see Key.column), period, provider, model, calls, requests (see
         `distinct_requests`), begun (requests that began in the row), tokens as in view.SHOWN, cost (1e-24 dollars,
         NULL where unknown), priced_calls, reason, estimated, sampled, and tagged unless the owner is a key.
@@ -122,6 +123,8 @@ class Data:
         extent = self._extent(compare)
         keys = {key.column: key.expression for key in by if key.expression}
         keys["period"] = self._period() if compare else "0"
+        if over:
+            keys[over.column] = f"CASE WHEN ({keys['period']}) = 0 THEN {over.expression} END"
         owner = self.key(self.dimensions[0])
         if owner.column not in keys:
             keys["tagged"] = f"CASE WHEN {owner.expression} IS NULL THEN 0 ELSE 1 END"

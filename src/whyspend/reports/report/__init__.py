@@ -8,7 +8,7 @@ from typing import Any
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.report.lines import NONE, TOKENS, Lines, usd
-from whyspend.reports.report.pictures import pictures
+from whyspend.reports.report.pictures import pictures, time_of
 
 ROWS = """
 SELECT {keys} calls, requests, begun, unpriced_calls, calls_before,
@@ -51,7 +51,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
         raise UsageError(f"--top {top} is less than 0. Give how many rows to show; 0 shows all.")
     keys = [data.key(name) for name in dict.fromkeys(by)]
     compared = not any(key.is_time for key in keys) and _reaches_back(data)
-    data.added_up(keys, compare=compared)
+    data.added_up(keys, compare=compared, over=time_of(data, keys) if data.pictures else None)
     trust = data.trust()
     notes = [*data.missing_notes(), *data.price_notes(), *data.unpriced_notes()]
     lines, total = _lines(data, keys, compared, by_time=top == 0)
@@ -64,6 +64,7 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
         )
     if compared:
         notes.extend((*_partly(data), *data.change_notes()))
+    charts = pictures(data, keys, lines, compared) if data.pictures else ()
     shown = lines
     if 0 < top < len(lines):
         shown = lines.part(slice(top)) + lines.part(slice(top, None)).added_up(REST)
@@ -71,7 +72,6 @@ def run(data: Any, *, by: tuple[str, ...] = ("feature",), top: int = 0) -> Table
     in_time = any(key.is_time for key in keys)
     series = _series(data, keys, shown.keys) if data.for_terminal and not in_time else {}
     columns = _columns(keys, compared, bool(series), data.discounted)
-    charts = pictures(data, keys, lines, compared) if data.pictures else ()
     cells = _labels(data, keys, shown.keys) | _figures(shown, total) | _drawn(shown.keys, series)
     whole = _figures(total, total) | ({"series": [series[None]]} if series else {})
     return Table(

@@ -10,7 +10,7 @@ from whyspend.reports._pictures import OTHERS, PARTS, colors, name_of, ranked
 from whyspend.reports.report.lines import Lines, usd
 
 OVER_TIME = """
-SELECT {place}, {moment}, CAST(CAST(sum(cost) AS DECIMAL(38, 0)) AS VARCHAR) FROM answer GROUP BY ALL
+SELECT {place}, {moment}, CAST(CAST(sum(cost) AS DECIMAL(38, 0)) AS VARCHAR) FROM answer WHERE period = 0 GROUP BY ALL
 """
 
 MOST_DAYS, MOST_WEEKS = 92, 644
@@ -24,8 +24,24 @@ _HOUR = 3_600_000_000
 Own = tuple[Any, ...]
 
 
+def time_of(data: Any, keys: Sequence[Any]) -> Any:
+    """The part of the calendar whose bars are drawn of a window, for `added_up`; None where the answer itself has one.
+
+    An hour, day, week or month, whichever the window asks for.
+    """
+    if any(key.is_time for key in keys):
+        return None
+    days = (data.window.until - data.window.since).days + 1
+    if days <= 2:
+        return data.key("hour")
+    return data.key("day" if days <= MOST_DAYS else "week" if days <= MOST_WEEKS else "month")
+
+
 def pictures(data: Any, keys: Sequence[Any], lines: Lines, compared: bool) -> tuple[Chart, ...]:
-    """Pictures of all rows of an answer, also of those that it does not show."""
+    """Pictures of all rows of an answer, also of those that it does not show.
+
+    What is kept must be told apart over `time_of`.
+    """
     if not len(lines):
         return ()
     times = [at for at, key in enumerate(keys) if key.is_time]
@@ -61,9 +77,8 @@ def _listed(keys: Sequence[Any]) -> str:
 def _over_time(
     data: Any, keys: Sequence[Any], rows: Sequence[Own], numbers: dict[str, int]
 ) -> tuple[Chart, ...]:
-    """Spend by hour, day, week or month, whichever the window asks for, of the dearest rows and of the others."""
-    time = data.key(_unit(data))
-    data.added_up([*keys, time])
+    """Spend over time, of the dearest rows and of the others."""
+    time = time_of(data, keys)
     leaders = {own: place for place, own in enumerate(rows[: PARTS if len(rows) > PARTS + 1 else PARTS + 1])}
     sql = OVER_TIME.format(place=_place(data, keys, leaders), moment=time.column)
     amounts: dict[tuple[int, Any], int | None] = {
@@ -75,13 +90,6 @@ def _over_time(
         amounts[at] = (amounts.get(at) or 0) + each.units
     names = [_named(data, keys, own) for own in leaders]
     return _stacked(data, time, [*names, OTHERS], amounts, [key.name for key in keys], numbers)
-
-
-def _unit(data: Any) -> str:
-    days = (data.window.until - data.window.since).days + 1
-    if days <= 2:
-        return "hour"
-    return "day" if days <= MOST_DAYS else "week" if days <= MOST_WEEKS else "month"
 
 
 def _place(data: Any, keys: Sequence[Any], leaders: dict[Own, int]) -> str:
