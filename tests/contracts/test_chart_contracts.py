@@ -33,6 +33,18 @@ FEWEST = {
 """Columns of each picture, at least."""
 
 
+ANSWERS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in REPORTS),
+    ("forecast", {"backtest": True}),
+    ("forecast", {"budgets": True}),
+    ("budgets", {"backtest": "30d"}),
+    ("coverage", {"try_": "when project=p set feature=ops"}),
+    ("coverage", {"suggest": True}),
+    ("coverage", {"variants": True}),
+]
+"""Every report, and what some are asked beside their question."""
+
+
 @pytest.fixture(scope="module")
 def small(engine: DuckDB, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     config = 'dimensions = ["feature", "env", "user_tier"]\n[[budgets]]\nname = "all"\nlimit_usd = 5\n'
@@ -54,9 +66,9 @@ def added(chart: Chart) -> Decimal:
     return total
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_a_chart_has_the_columns_of_its_picture(name: str, small: Workspace) -> None:
-    for chart in asked(small, name).charts:
+@pytest.mark.parametrize(("name", "options"), ANSWERS)
+def test_a_chart_has_the_columns_of_its_picture(name: str, options: dict[str, Any], small: Workspace) -> None:
+    for chart in asked(small, name, **options).charts:
         assert len(chart.columns) >= FEWEST[chart.picture]
         assert chart.rows
         assert all(len(row) == len(chart.columns) for row in chart.rows)
@@ -64,9 +76,10 @@ def test_a_chart_has_the_columns_of_its_picture(name: str, small: Workspace) -> 
         assert all(column.name for column in chart.columns)
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_no_chart_is_made_where_nobody_draws(name: str, small: Workspace) -> None:
-    with_charts, plain = asked(small, name), small.ask(name, WEEK, **ASKED.get(name, {}))
+@pytest.mark.parametrize(("name", "options"), ANSWERS)
+def test_no_chart_is_made_where_nobody_draws(name: str, options: dict[str, Any], small: Workspace) -> None:
+    with_charts = asked(small, name, **options)
+    plain = small.ask(name, WEEK, **{**ASKED.get(name, {}), **options})
     assert plain.charts == ()
     assert (plain.columns, plain.rows, plain.total, plain.trust, plain.notes) == (
         with_charts.columns,
@@ -93,9 +106,11 @@ def test_pictures_over_time_change_no_figure_of_a_report(
         assert answers[0].total["change_usd"] is not None or prices.kind == "recorded"
 
 
-@pytest.mark.parametrize("name", REPORTS)
-def test_an_empty_ledger_draws_nothing_and_breaks_nothing(name: str, engine: DuckDB, tmp_path: Path) -> None:
-    asked(place(tmp_path, engine, []), name)
+@pytest.mark.parametrize(("name", "options"), ANSWERS)
+def test_an_empty_ledger_draws_nothing_and_breaks_nothing(
+    name: str, options: dict[str, Any], engine: DuckDB, tmp_path: Path
+) -> None:
+    asked(place(tmp_path, engine, []), name, **options)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """What the pictures of several reports share: names and their colours, and what is left out as one part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Context, Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Chart, TableColumn
+from whyspend.spelling import cents
+from whyspend.trends.forecast import forecast
+from whyspend.trends.intervals import intervals
 
 OTHERS = "(others)"
 """The part that adds up what has none of its own."""
@@ -17,6 +21,10 @@ PARTS, BARS = 7, 12
 MANY_SIZES = 20
 """An amount that is so many times another is of another size."""
 
+TIGHTEST = 4
+"""So many budgets have a picture of their own."""
+
+_DAY = timedelta(days=1)
 _EXACT = Context(prec=100)
 
 
@@ -41,8 +49,11 @@ def ranked(
     *,
     by: Sequence[str] = (),
     colors: Mapping[str, int] | None = None,
+    others: Bar | None = None,
 ) -> tuple[Chart, ...]:
     """Bars in the order in which they come, those beyond the first dozen added up; nothing for no bars.
+
+    Of bars that overlap, give a dozen (BARS): what is beyond cannot be added up.
 
     Args:
         title: what is to be seen.
@@ -50,6 +61,7 @@ def ranked(
         bars: exact.
         by: the keys whose values the names are.
         colors: the numbers of the colours of the names.
+        others: those from the twelfth on together, where their sum is not what it comes to: amounts were rounded.
     """
     if not bars:
         return ()
@@ -57,10 +69,8 @@ def ranked(
     if len(bars) > BARS:
         rest = bars[BARS - 1 :]
         more = (added(bar[at] for bar in rest) for at in range(3, len(columns)))
-        shown = [
-            *bars[: BARS - 1],
-            (OTHERS, added(bar[1] for bar in rest), added(bar[2] for bar in rest), *more),
-        ]
+        together: Bar = (OTHERS, added(bar[1] for bar in rest), added(bar[2] for bar in rest), *more)
+        shown = [*bars[: BARS - 1], others or together]
     rows: tuple[tuple[Cell, ...], ...] = tuple(bar[: len(columns)] for bar in shown)
     return (Chart("ranked_change", title, tuple(columns), rows, by=tuple(by), colors=colors or {}),)
 
@@ -128,6 +138,7 @@ def burn_down(
     *,
     columns: Sequence[TableColumn] = USED,
     limit: Decimal | None = None,
+    came: Mapping[date, Decimal] | None = None,
 ) -> Chart:
     """What is used up to the end of each day, exactly, and where it will go from there.
 
@@ -140,6 +151,7 @@ def burn_down(
         ahead: the days from there on, the last known one among them where it is not over.
         columns: of what is used, expected, and the interval.
         limit: to draw a line at; None: there is none.
+        came: on the days ahead, where it is known by now: of a forecast that is looked back on.
     """
     rows: list[tuple[Cell, ...]] = []
     total = Decimal(0)
@@ -151,10 +163,13 @@ def burn_down(
         told = list(zip(ahead.days, ahead.daily, strict=False))
         so_far = sum(amount for day, amount in told if day <= days[-1])
         rows[-1] = (days[-1], total, *_expected(total, so_far, whole, ahead))
+        after = total
         for day, amount in told:
             if day > days[-1]:
                 so_far += amount
-                rows.append((day, None, *_expected(total, so_far, whole, ahead)))
+                after = _EXACT.add(after, came.get(day, Decimal(0))) if came is not None else after
+                known = None if came is None else after
+                rows.append((day, known, *_expected(total, so_far, whole, ahead)))
     marks = () if limit is None else (("limit", limit),)
     return Chart("burn_down", title, (TableColumn("day", "date"), *columns), tuple(rows), marks)
 
@@ -168,4 +183,56 @@ def _expected(total: Decimal, so_far: float, whole: float, ahead: Ahead) -> tupl
 
 
 def _estimate(total: Decimal, more: float) -> Decimal:
-    return round(_EXACT.add(total, Decimal(more)), 2)
+    return cents(_EXACT.add(total, Decimal(more)))
+
+
+_COUNTED = {
+    unit: tuple(TableColumn(column.name.replace("usd", unit), unit) for column in USED)
+    for unit in ("tokens", "calls")
+}
+
+
+def budgets_by_day(found: Sequence[Any]) -> Iterator[Chart]:
+    """The tightest budgets as they are used up and where they will end, of those whose period has several days.
+
+    Args:
+        found: how budgets stand (Standing of reports.budgets).
+    """
+    long = [each for each in found if each.span.since != each.span.until and each.amount is not None]
+    for each in sorted(long, key=lambda each: -(each.share or 0))[:TIGHTEST]:
+        unit, span = each.budget.unit, each.span
+        last = min(each.at.astimezone(ZoneInfo(span.timezone)).date(), span.until)
+        days = [span.since + n * _DAY for n in range((last - span.since).days + 1)]
+        used = {day: own.amount(unit) or Decimal(0) for day, own in each.days.items() if day in days}
+        yield burn_down(
+            f"{budget_name(each)}: used, and what is expected ({span.name})",
+            _whole(used, each, days),
+            days,
+            _of_budget(each),
+            columns=USED if unit == "usd" else _COUNTED[unit],
+            limit=each.budget.limit,
+        )
+
+
+def budget_name(each: Any) -> str:
+    """Of a budget, and the value that it is of where it has one for each."""
+    return f"{each.budget.name} {each.value}".rstrip()
+
+
+def _whole(used: dict[date, Decimal], each: Any, days: Sequence[date]) -> dict[date, Decimal]:
+    """What is used but booked on no day stands on the last, so that the line ends where the budget is."""
+    booked = _EXACT.subtract(each.amount or Decimal(0), sum(used.values(), Decimal(0)))
+    return used | {days[-1]: _EXACT.add(used.get(days[-1], Decimal(0)), booked)} if booked else used
+
+
+def _of_budget(each: Any) -> Ahead:
+    """By the rule of its projection (reports.budgets.standing.projection), where that is one of days."""
+    if each.at >= each.span.end:
+        return Ahead((), (), None, None)
+    ahead = each.ahead
+    outlook = forecast(each.history, ahead)
+    if outlook.rest is None or not (outlook.history or not each.amount):
+        return Ahead((), (), None, None)
+    inside = intervals(each.history, ahead, outlook)
+    low, high = (inside[0].low, inside[0].high) if inside else (None, None)
+    return Ahead([day for day, _ in ahead], outlook.daily, low, high)

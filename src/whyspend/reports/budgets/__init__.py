@@ -14,7 +14,7 @@ from whyspend.reports.budgets import entries, telling, why
 from whyspend.reports.budgets.entries import Budget, listed
 from whyspend.reports.budgets.firing import Fired
 from whyspend.reports.budgets.periods import Span, clock
-from whyspend.reports.budgets.pictures import pictures
+from whyspend.reports.budgets.pictures import fullest, pictures
 from whyspend.reports.budgets.standing import Projection, Standing, projection, share_of
 from whyspend.spelling import money
 
@@ -61,7 +61,9 @@ def run(
     charts: tuple[Chart, ...] = ()
     headline = ""
     if days:
-        columns, rows, notes = _fired(data, data.guards.fired(data, budgets, days), budgets, days)
+        told = data.guards.fired(data, budgets, days)
+        columns, rows, notes = _fired(data, told, budgets, days)
+        charts = tuple(fullest(told)) if data.pictures else ()
     else:
         found = data.guards.standings(data, budgets, top=top)
         made = [(standing, projection(standing)) for standing in found]

@@ -10,7 +10,7 @@ from whyspend.reports.coverage import variants as spelled
 from whyspend.reports.coverage.advice import advice, carried
 from whyspend.reports.coverage.amounts import COLUMNS, Amount, counted, dollars, percent, total
 from whyspend.reports.coverage.names import by_spelling
-from whyspend.reports.coverage.pictures import pictures
+from whyspend.reports.coverage.pictures import of_rules, of_variants, pictures
 from whyspend.reports.coverage.places import Place, Seen, Spot, places, seen
 from whyspend.reports.coverage.split import ADJUSTMENT, ORDER, UNTAGGED, Split, split
 from whyspend.reports.coverage.suggest import Proposal
@@ -249,6 +249,7 @@ def _variants(data: Any) -> Table:
         total={},
         trust=trust,
         notes=(*said, *data.empty_notes(trust.calls)),
+        charts=tuple(of_variants(found)) if data.pictures else (),
     )
 
 
@@ -296,4 +297,5 @@ def _suggestions(data: Any, dimension: str, top: int) -> Table:
         total={},
         trust=trust,
         notes=(*notes, *price_notes, *data.empty_notes(trust.calls)),
+        charts=tuple(of_rules(shown)) if data.pictures else (),
     )

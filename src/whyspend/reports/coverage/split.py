@@ -15,7 +15,7 @@ OWNERS: Mapping[str | None, str] = {
 }
 """What a row is called, by where the value was found."""
 
-UNTAGGED = OWNERS[None]
+BY_RULE, UNTAGGED = OWNERS["rule"], OWNERS[None]
 
 ADJUSTMENT = "(adjustment)"
 """Money that is no call (corrections of closed months, free quotas): it has no owner, nor lacks one."""

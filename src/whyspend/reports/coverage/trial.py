@@ -5,7 +5,9 @@ from typing import Any
 
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.coverage.amounts import COLUMNS, Amount, counted, dollars, percent, sums, total
+from whyspend.reports.coverage.pictures import with_rule
 from whyspend.reports.coverage.places import Sample, by_day, newest_sql, sample_of
+from whyspend.reports.coverage.split import split
 
 SAMPLES = "SELECT {newest} FROM {calls} calls ORDER BY started_at DESC, call_id LIMIT {most}"
 
@@ -57,7 +59,16 @@ def trial(data: Any, line: str) -> Table:
             *price_notes,
             *data.empty_notes(trust.calls),
         ),
+        charts=tuple(with_rule(split(data), _moved(rule, amounts))) if data.pictures else (),
     )
+
+
+def _moved(rule: Any, amounts: Mapping[Owner, Amount]) -> dict[str, Amount]:
+    """By dimension that the rule sets, the calls that it gives an owner."""
+    return {
+        name: total(amount for own, amount in amounts.items() if own[0] == name and own[1] != own[2])
+        for name in rule.new
+    }
 
 
 def _first(rule: Any) -> str:
@@ -112,8 +123,7 @@ def _row(data: Any, own: Owner, amount: Amount, whole: Amount, sample: Sample | 
 
 def _moves(data: Any, rule: Any, amounts: Mapping[Owner, Amount], whole: Amount, owned: int) -> Iterator[str]:
     """What would get an owner, and which share would be owned then."""
-    for name in rule.new:
-        moved = total(amount for own, amount in amounts.items() if own[0] == name and own[1] != own[2])
+    for name, moved in _moved(rule, amounts).items():
         kept = total(amount for own, amount in amounts.items() if own[0] == name and own[1] == own[2])
         if not moved.calls:
             yield f"{name}: the rule moves nothing in these days{_why(kept)}."

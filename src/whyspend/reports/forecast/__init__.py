@@ -7,8 +7,7 @@ from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
-from whyspend.reports._pictures import Ahead, burn_down, colors, ranked
-from whyspend.reports.forecast import guarded, past
+from whyspend.reports.forecast import guarded, past, pictures
 from whyspend.reports.forecast.ending import (
     BASIS,
     FIGURES,
@@ -102,7 +101,9 @@ def run(
             *data.empty_notes(trust.calls),
         ),
         headline=_headline(total, span.name, days(got.whole.dollars(), present.held, present.last)),
-        charts=tuple(_pictures(data, keys, whole, span, got, rows, total, present)) if data.pictures else (),
+        charts=tuple(_pictures(data, keys, whole, span, got, rows, endings, total, present))
+        if data.pictures
+        else (),
     )
 
 
@@ -113,42 +114,13 @@ def _pictures(
     span: Any,
     got: Read,
     rows: Sequence[dict[str, Cell]],
+    endings: Sequence[Ending],
     total: Ending,
     present: Present,
 ) -> Iterator[Chart]:
     """The period as it is spent, with what is to come; and where each value will end."""
-    if total.spent is None or not (got.whole.calls or total.spent):
-        return
-    used = {day: _usd(units) for day, units in got.whole.units.items() if day >= span.since}
-    for each in whole.adjusted([data.key("day")]):
-        day = span.since + (each.keys[0] - data.day_number(span.since)) * _DAY
-        used[day] = _EXACT.add(used.get(day, Decimal(0)), _usd(each.units))
-    last = min(max(present.today, *used, span.since), span.until)
-    known = [span.since + n * _DAY for n in range((last - span.since).days + 1)]
-    inside = total.inside[0] if total.inside else None
-    ahead = Ahead(
-        [day for day, _ in present.ahead],
-        total.outlook.daily,
-        inside.low if inside else None,
-        inside.high if inside else None,
-    )
-    yield burn_down(f"{span.name}: spent, and what is expected", used, known, ahead)
-    names = [" / ".join(str(row[key.name]) for key in keys) for row in rows]
-    bars = [
-        (name, forecast, spent, rest)
-        for name, row in zip(names, rows, strict=True)
-        if isinstance(forecast := row["forecast_usd"], Decimal)
-        and isinstance(spent := row["spent_usd"], Decimal)
-        and isinstance(rest := row["rest_usd"], Decimal)
-    ]
-    columns = (
-        TableColumn(" and ".join(key.name for key in keys), "text"),
-        TableColumn("forecast_usd", "usd"),
-        TableColumn("spent_usd", "usd"),
-        TableColumn("rest_usd", "usd"),
-    )
-    own = [key.name for key in keys]
-    yield from ranked("Where each will end", columns, bars, by=own, colors=colors(data, keys))
+    if found := tuple(pictures.of_period(data, whole, span, got.whole, total, present)):
+        yield from (*found, *pictures.of_values(data, keys, rows, endings))
 
 
 def _check(data: Any, by: Sequence[str], period: str, budgets: bool, backtest: bool, top: int) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.forecast.ending import BASIS, FIGURES, Ending, short
+from whyspend.reports.forecast.pictures import of_budgets
 from whyspend.trends.forecast import Outlook, forecast
 from whyspend.trends.intervals import Interval, intervals
 
@@ -43,6 +44,7 @@ def answer(data: Any, top: int) -> Table:
         total={},
         trust=trust,
         notes=(*_notes(found, rows, budgets), *data.empty_notes(trust.calls)),
+        charts=tuple(of_budgets(found, rows)) if data.pictures else (),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.forecast.ending import FIGURES, Ending, Present, ending
+from whyspend.reports.forecast.pictures import of_months
 from whyspend.reports.forecast.reading import Daily, read
 from whyspend.trends.forecast import EARLIEST, HISTORY_DAYS
 
@@ -39,6 +40,8 @@ class Look:
     seen: date
     told: Ending
     actual: Decimal
+    ahead: Sequence[date]
+    """The days that were still to come."""
 
     @property
     def error(self) -> Decimal | None:
@@ -74,6 +77,7 @@ def answer(data: Any, held: date, today: date) -> Table:
         trust=trust,
         notes=(*_notes(looks, months), *view.unpriced_notes(), *data.empty_notes(trust.calls)),
         headline=_headline(looks),
+        charts=tuple(of_months(looks, daily)) if data.pictures else (),
     )
 
 
@@ -99,7 +103,7 @@ def _looks(daily: Daily, month: date, held: date) -> Iterator[Look]:
         ahead = [(seen + n * _DAY, 1.0) for n in range(1, (end - seen).days + 1)]
         known = {day: amount for day, amount in amounts.items() if day <= seen}
         told = ending(known, None if units is None else _usd(units), Present(month, seen, held, seen, ahead))
-        yield Look(month, seen, told, _usd(actual))
+        yield Look(month, seen, told, _usd(actual), [day for day, _ in ahead])
 
 
 def _usd(units: int) -> Decimal:
