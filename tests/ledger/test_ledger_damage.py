@@ -108,6 +108,44 @@ def test_a_damaged_file_is_named_and_no_total_is_given(harm: Harm, filled: Ledge
     assert all_files(filled) == before
 
 
+def test_calls_that_were_sent_and_not_pulled_can_only_be_restored_or_done_without(
+    filled: Ledger, engine: DuckDB
+) -> None:
+    (filled.root.parent / "whyspend.toml").write_text('[sources.prod]\ntype = "otlp_file"\npath = "x"\n')
+    sent = [call(f"s{n}", at("10:00", 1) + n, **NO_TAGS) for n in range(3)]
+    publish(filled, engine, sent, source="collector", dimensions=DEFAULT_DIMENSIONS)
+    pulled, lost = first_file(filled), next(filled.root.glob("calls/*/collector-*"))
+    name = lost.relative_to(filled.root).as_posix()
+    os.truncate(lost, 10)
+    code, _, err = whyspend(filled, "ledger", "verify")
+    assert (code, "whyspend pull" in err) == (2, False)
+    assert "No source can be asked for them again; to do without: whyspend ledger drop FILE." in err
+    assert f"Of calls that nobody can pull: whyspend ledger drop {name}." in report(filled)[2]
+    pulled.rename(pulled.with_suffix(".away"))
+    err = whyspend(filled, "ledger", "verify")[2]
+    assert "Or pull their days anew: whyspend pull SOURCE" in err
+    assert "No source can be asked for those of collector again" in err
+    pulled.with_suffix(".away").rename(pulled)
+
+    before = all_files(filled)
+    own = pulled.relative_to(filled.root).as_posix()
+    for other, said in ((own, "can be asked again: whyspend pull prod"), ("x", "is no file of the ledger")):
+        code, _, err = whyspend(filled, "ledger", "drop", other)
+        assert (code, err.count("\n"), said in err) == (2, 1, True)
+    assert all_files(filled) == before
+    code, _, err = whyspend(filled, "ledger", "drop", name)
+    day = DAY + timedelta(days=1)
+    assert (code, f"its 3 calls of collector on {day} (UTC) count nowhere now" in err) == (0, True)
+    assert lost.stat().st_size == 10
+    code, out, _ = report(filled)
+    assert (code, ",4,2," in out) == (0, True)
+    assert whyspend(filled, "ledger", "verify")[0] == 0
+    publish(filled, engine, sent, source="collector", dimensions=DEFAULT_DIMENSIONS)
+    new = next(file.path for file in filled.snapshot().manifest.files if file.source == "collector")
+    code, _, err = whyspend(filled, "ledger", "drop", new)
+    assert (code, "is whole, so it stays" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "command", [("ledger", "verify"), ("ledger", "info"), ("ledger", "compact"), ("report",)]
 )

@@ -85,7 +85,7 @@ def a_commit(draw: st.DrawFn) -> Commit:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commits=st.lists(a_commit(), min_size=2, max_size=6), segment=st.integers(1, 3))
 def test_any_commits_leave_the_same_calls_and_flags_in_segments_as_in_whole_days(
     commits: list[Commit], segment: int, engine: DuckDB

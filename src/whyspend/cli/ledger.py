@@ -1,14 +1,16 @@
 """`whyspend ledger`: what is stored, is it whole, can it be smaller."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from whyspend.cli.common import place_options, workspace
-from whyspend.errors import LedgerError
+from whyspend.errors import LedgerError, UsageError
 from whyspend.formats import visible
-from whyspend.ledger import twice
+from whyspend.ledger import Fault, twice
+from whyspend.workspace import Workspace
 
 
 @click.group("ledger")
@@ -58,8 +60,7 @@ def verify(config: Path | None, ledger: str | None) -> None:
     damaged = [fault for fault in found if not fault.harmless and not fault.prices]
     if damaged:
         raise LedgerError(
-            f"{len(damaged)} of the ledger's files are damaged. Nothing was deleted. Pull their days anew: "
-            "whyspend pull SOURCE --since DAY --until DAY --timezone UTC --full."
+            f"{len(damaged)} of the ledger's files are damaged. Nothing was deleted. {_way_out(place, damaged)}"
         )
     if any(fault.prices for fault in found):
         raise LedgerError(
@@ -72,6 +73,48 @@ def verify(config: Path | None, ledger: str | None) -> None:
     files = place.ledger.snapshot().manifest.files
     sys.stdout.write(
         f"{place.config.ledger}: {len(files):,} files, {sum(file.rows for file in files):,} calls, all whole\n"
+    )
+
+
+def _way_out(place: Workspace, damaged: Sequence[Fault]) -> str:
+    """What can be done about damaged files: a source can be asked again, an application that sent cannot."""
+    paths = {fault.path for fault in damaged}
+    files = [file for file in place.ledger.snapshot().manifest.files if file.path in paths]
+    sent = [file for file in files if file.source not in place.config.sources]
+    ways = ["Restore them from a backup."]
+    if len(sent) < len(damaged):
+        ways.append(
+            "Or pull their days anew: whyspend pull SOURCE --since DAY --until DAY --timezone UTC --full."
+        )
+    if sent:
+        them = (
+            "them" if len(sent) == len(damaged) else f"those of {', '.join(sorted({f.source for f in sent}))}"
+        )
+        ways.append(f"No source can be asked for {them} again; to do without: whyspend ledger drop FILE.")
+    return " ".join(ways)
+
+
+@command.command("drop")
+@click.argument("file")
+@place_options
+def drop(file: str, config: Path | None, ledger: str | None) -> None:
+    """Do without a damaged FILE, named as `ledger verify` names it: its calls count nowhere from then on.
+
+    For calls that were sent to `whyspend serve`, or whose source is gone, where no backup has the file. The damaged
+    file is left where it is; one that is whole is not dropped.
+    """
+    place = workspace(config, ledger)
+    held = next((each for each in place.ledger.snapshot().manifest.files if each.path == file), None)
+    if held is not None and held.source in place.config.sources:
+        raise UsageError(
+            f"{file} is of a source that can be asked again: whyspend pull {held.source} --since {held.day} "
+            f"--until {held.day} --timezone UTC --full."
+        )
+    dropped = place.ledger.drop(file)
+    click.echo(
+        f"{dropped.path}: its {dropped.rows:,} calls of {dropped.source} on {dropped.day} (UTC) count nowhere now. "
+        "The file was left where it is.",
+        err=True,
     )
 
 

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace as changed
+
+from whyspend.errors import UsageError
 from whyspend.ledger import check, leftovers
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.check import Fault
@@ -34,6 +37,26 @@ class Ledger:
     """A folder of calls."""
 
     root: Path
+
+    def drop(self, path: str) -> File:
+        """Do without a damaged file: its calls count nowhere from then on. The file itself is left as it is.
+
+        Raises:
+            UsageError: the ledger has no such file, or it is whole.
+            LedgerError: another writer does not finish, or the folder cannot be written.
+        """
+        with manifests.exclusive(self.root):
+            held = manifests.read(self.root)
+            found = next((file for file in held.files if file.path == path), None)
+            if found is None:
+                raise UsageError(
+                    f"{path} is no file of the ledger. Those that are damaged are named by: whyspend ledger verify."
+                )
+            if not manifests.damage(self.root, found, thorough=True):
+                raise UsageError(f"{path} is whole, so it stays. Only a file that is damaged can be dropped.")
+            files = tuple(file for file in held.files if file is not found)
+            manifests.swap(self.root, changed(held, revision=held.revision + 1, files=files))
+        return found
 
     def snapshot(self) -> Snapshot:
         """What it holds now."""

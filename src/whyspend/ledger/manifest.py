@@ -183,8 +183,8 @@ def damaged(file: File, what: str) -> LedgerError:
     # The file holds a UTC day, and --full only begins days anew that it reads whole.
     return LedgerError(
         f"The ledger's file {file.path} is {what}: no total is given without it, and nothing was changed. "
-        f"Pull that day anew: whyspend pull {file.source} --since {file.day} --until {file.day} "
-        "--timezone UTC --full."
+        f"Restore it from a backup, or pull that day anew: whyspend pull {file.source} --since {file.day} "
+        f"--until {file.day} --timezone UTC --full. Of calls that nobody can pull: whyspend ledger drop {file.path}."
     )
 
 
