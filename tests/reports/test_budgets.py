@@ -1,7 +1,7 @@
 """How budgets stand: exactly what the calls cost, in the period of the calendar."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -361,6 +361,21 @@ def test_a_budget_that_will_be_over_by_its_end_is_said_so_before_it_is(
 
     assert said(10) == "1 budget will probably be over: rag, $12.00 of $10.00 by 2026-11-20."
     assert said(20) == "No budget is over, and none is expected to be."
+
+
+def test_of_days_that_nobody_pulled_a_budget_expects_what_is_usual(tmp_path: Path, engine: DuckDB) -> None:
+    """$1 a day up to the 20th, of which nothing later is known on the 28th: $30 by the end, not $20."""
+    monthly = '\n[[budgets]]\nname = "rag"\nlimit_usd = 25\n'
+    where = place(tmp_path, engine, monthly, "2026-11-28 12:00")
+    first = datetime(2026, 10, 1, 10, tzinfo=UTC)
+    calls = [spend(f"{first + timedelta(n):%Y-%m-%d} 10:00", "1") for n in range(51)]
+    publish(where, calls, since="2026-10-01", upto="2026-11-21")
+    answer = where.ask("budgets", where.window(), pictures=True)
+    assert answer.headline == "1 budget will probably be over: rag, $30.00 of $25.00 by 2026-11-30."
+    assert answer.notes[0] == "Nothing is known after 2026-11-21 00:00 UTC: calls may be missing."
+    known = [row for row in answer.charts[0].rows if row[1] is not None]
+    assert known[-1][0] == date(2026, 11, 20)
+    assert answer.charts[0].rows[-1][2] == 30
 
 
 def test_of_many_budgets_that_are_over_three_are_explained_and_the_others_counted(

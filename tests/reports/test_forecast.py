@@ -100,6 +100,20 @@ def test_days_after_the_last_pull_are_estimated_and_not_nothing(tmp_path: Path, 
     assert (row["spent_usd"], row["forecast_usd"]) == (112, 219)
 
 
+def test_what_nobody_pulled_for_weeks_is_estimated_too_also_in_its_picture(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    """Of no source is anything known after the 16th, so the days up to the 28th are no fall."""
+    where = place(tmp_path, engine, "", "2026-11-28 12:00")
+    publish(where, daily(60), upto=MIDNIGHT)
+    answer = where.ask("forecast", where.window(), pictures=True)
+    assert rows(answer)[0]["forecast_usd"] == 219
+    assert any("beyond 2026-11-16 00:00 UTC; what came later is estimated" in note for note in answer.notes)
+    chart = answer.charts[0]
+    assert [row[0].day for row in chart.rows if row[1] is not None] == list(range(1, 16))  # type: ignore[union-attr]
+    assert chart.rows[-1][2] == 219
+
+
 def test_a_past_day_is_seen_as_it_was_known_then(tmp_path: Path, engine: DuckDB) -> None:
     where = place(tmp_path, engine, "", "2026-12-20 12:00")
     publish(where, [*daily(60), *daily(30, "2026-12-15", usd="700")])

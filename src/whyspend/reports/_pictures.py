@@ -24,7 +24,7 @@ MANY_SIZES = 20
 TIGHTEST = 4
 """So many budgets have a picture of their own."""
 
-_DAY = timedelta(days=1)
+_DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _EXACT = Context(prec=100)
 
 
@@ -201,7 +201,8 @@ def budgets_by_day(found: Sequence[Any]) -> Iterator[Chart]:
     long = [each for each in found if each.span.since != each.span.until and each.amount is not None]
     for each in sorted(long, key=lambda each: -(each.share or 0))[:TIGHTEST]:
         unit, span = each.budget.unit, each.span
-        last = min(each.at.astimezone(ZoneInfo(span.timezone)).date(), span.until)
+        last = (each.seen - _INSTANT).astimezone(ZoneInfo(span.timezone)).date()
+        last = max(min(last, span.until), span.since)
         days = [span.since + n * _DAY for n in range((last - span.since).days + 1)]
         used = {day: own.amount(unit) or Decimal(0) for day, own in each.days.items() if day in days}
         yield burn_down(

@@ -241,8 +241,9 @@ def _of_span(
     if not budget.each:
         booked = _booked(data, kept.keys, budget, held)
         found = {None: found.get(None, NOTHING) + Used(booked) if booked else found.get(None, NOTHING)}
-    since = data.held_since
-    plain = {value: Standing(budget, held, used, at, held_since=since) for value, used in found.items()}
+    since, end = data.held_since, data.data_end(at)
+    known = end.at if end and end.is_whole else None
+    plain = {value: Standing(budget, held, used, at, "", {}, since, known) for value, used in found.items()}
     order = sorted(plain, key=lambda value: (-(plain[value].share or 0), str(value)))
     shown = [value for place, value in enumerate(order) if most is None or place < most or plain[value].level]
     if kept.each:

@@ -75,6 +75,11 @@ class DataEnd:
     is_partial: bool
     """Some source has later calls."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Of no source is anything known after it, and a pull would say: days to come are no emptier than usual."""
+        return self.is_pulled and not self.is_partial
+
     def said(self) -> str:
         """One line for a reader of the figures."""
         what = "Not every call" if self.is_partial else "Nothing"

@@ -68,10 +68,12 @@ def run(
         found = data.guards.standings(data, budgets, top=top)
         made = [(standing, projection(standing)) for standing in found]
         columns, rows, notes = _standing(data, made, budgets)
+        end = data.data_end()
+        missing = [end.said()] if end else []
         headline = telling.told(made, are_all=not top or len(made) < top)
         charts = tuple(pictures(found)) if data.pictures else ()
         reasons = why.of(data, found)
-        notes = [*_of_reasons(reasons, found), *notes]
+        notes = [*missing, *_of_reasons(reasons, found), *notes]
     own, owners = _owners(data)
     trust = data.trust()
     if not budgets and not days:

@@ -61,6 +61,13 @@ class Standing:
     """By local day, from HISTORY_DAYS before the day of `at` on; a day without calls may be absent."""
     held_since: datetime | None = None
     """The first instant that the ledger holds."""
+    known_until: datetime | None = None
+    """After it nothing is known, of no source: what came later is estimated, as what is to come. None: up to `at`."""
+
+    @property
+    def seen(self) -> datetime:
+        """Up to when what is used is known, UTC."""
+        return self.at if self.known_until is None else min(self.at, self.known_until)
 
     @property
     def amount(self) -> Decimal | None:
@@ -131,7 +138,7 @@ class Standing:
 
         Of a day with unpriced calls, what is known.
         """
-        today, unit = _today(self), self.budget.unit
+        today, unit = _first_unseen(self), self.budget.unit
         first = today - HISTORY_DAYS * _DAY
         if self.held_since is not None:
             held = self.held_since.astimezone(ZoneInfo(self.span.timezone))
@@ -141,11 +148,11 @@ class Standing:
 
     @property
     def ahead(self) -> list[tuple[date, float]]:
-        """The days that are left of the period, and which share of each."""
-        today, span = _today(self), self.span
-        whole = of_days(today, today, span.timezone)
-        part = min((whole.end - self.at) / (whole.end - whole.start), 1.0)
-        return [(today + n * _DAY, 1.0 if n else part) for n in range((span.until - today).days + 1)]
+        """The days of the period that are left, or of which nothing is known, and which share of each."""
+        first, span = max(_first_unseen(self), self.span.since), self.span
+        whole = of_days(first, first, span.timezone)
+        part = min((whole.end - self.seen) / (whole.end - whole.start), 1.0)
+        return [(first + n * _DAY, 1.0 if n else part) for n in range((span.until - first).days + 1)]
 
 
 @dataclass(frozen=True)
@@ -175,16 +182,16 @@ def projection(standing: Standing) -> Projection | None:
         outlook = forecast(standing.history, standing.ahead)
         if outlook.rest is not None and (outlook.history or not amount):
             return Projection(amount + round(Decimal(outlook.rest), 12), basis(outlook))
-    begun = max(span.start, standing.held_since or span.start)
-    whole = share_of(_seconds(span.end - begun), _seconds(at - begun)) if at > begun else None
+    begun, seen = max(span.start, standing.held_since or span.start), standing.seen
+    whole = share_of(_seconds(span.end - begun), _seconds(seen - begun)) if seen > begun else None
     if whole is None or whole > 10:
         return None
     return Projection(round(_EXACT.multiply(amount, whole), 12), "the rate so far")
 
 
-def _today(standing: Standing) -> date:
-    """The first day that is not over; at the last microsecond of a day, the next one."""
-    return (standing.at + _INSTANT).astimezone(ZoneInfo(standing.span.timezone)).date()
+def _first_unseen(standing: Standing) -> date:
+    """The first day that is not over, or not known whole; at the last microsecond of a day, the next one."""
+    return (standing.seen + _INSTANT).astimezone(ZoneInfo(standing.span.timezone)).date()
 
 
 def _seconds(length: timedelta) -> Decimal:

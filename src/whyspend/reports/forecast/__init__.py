@@ -161,6 +161,9 @@ def _present(data: Any, span: Any, held: date, today: date, complete: datetime |
     """What is known: up to now, or up to which every source was pulled."""
     at = data.guards.at(data) + _INSTANT
     known = complete if complete is not None and at - STALE <= complete < at else at
+    end = data.data_end()
+    if end and end.is_whole:
+        known = min(known, end.at)  # of no source is anything known after it, however long ago
     day, part = today, 0.0
     while (bounds := data.watch.between(data, day, day).window).start > known:
         day -= _DAY

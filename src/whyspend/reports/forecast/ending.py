@@ -40,6 +40,11 @@ class Present:
     ahead: Sequence[tuple[date, float]]
     """The days after it that are in the period, with the share of each that is not known yet."""
 
+    @property
+    def seen(self) -> date:
+        """The last day of which anything is known."""
+        return next((day for day, share in self.ahead[:1] if share < 1), self.last)
+
 
 @dataclass(frozen=True)
 class Ending:

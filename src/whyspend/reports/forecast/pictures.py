@@ -46,7 +46,7 @@ def of_period(
     for each in whole.adjusted([data.key("day")]):
         day = span.since + (each.keys[0] - data.day_number(span.since)) * _DAY
         used[day] = _EXACT.add(used.get(day, Decimal(0)), _usd(each.units))
-    last = min(max(present.today, *used, span.since), span.until)
+    last = min(max(present.seen, *used, span.since), span.until)
     known = [span.since + n * _DAY for n in range((last - span.since).days + 1)]
     ahead = _ahead([day for day, _ in present.ahead], total)
     yield burn_down(f"{span.name}: spent, and what is expected", used, known, ahead)
