@@ -64,9 +64,26 @@ def test_an_empty_ledger_says_so_and_how_to_send_traces(empty: Served) -> None:
     assert "table" not in [tag for tag, _ in page.tags]
 
 
-def test_days_without_calls_say_which_days_have_some(served: Served) -> None:
-    text = served.page("/?since=2020-01-01&until=2020-01-02").text
-    assert "No calls in these days. The ledger holds" in text
+@pytest.mark.parametrize("path", ["/", "/reports/report", "/reports/explain", "/reports/coverage"])
+def test_days_without_calls_say_which_days_have_some_and_lead_there(path: str, served: Served) -> None:
+    page = served.page(f"{path}?since=2020-01-01&until=2020-01-02&prices=now")
+    assert "No calls in these days: the ledger holds 2026-09-23 to 2026-11-21." in page.text
+    assert f"{path}?{WEEK}&prices=now" in page.links
+
+
+def test_days_without_calls_are_no_fall_on_the_overview(served: Served) -> None:
+    text = served.page("/?since=2026-11-23&until=2026-11-29").text
+    assert "no calls in these days" in text
+    assert "against the days before" not in text
+    assert "export LANGSMITH" not in text
+
+
+def test_a_filter_that_leaves_nothing_is_said_and_not_taken_for_an_empty_ledger(served: Served) -> None:
+    page = served.page(f"/?{WEEK}&where=feature%3Dnobody")
+    assert "No call of these days matches feature=nobody" in page.text
+    assert "the ledger holds" not in page.text
+    assert "whyspend demo" not in page.commands
+    assert "export LANGSMITH" not in page.text
 
 
 def test_prices_of_no_calls_are_not_all_known(empty: Served) -> None:

@@ -16,6 +16,7 @@ from whyspend.config import Config
 from whyspend.dashboard.answering import shown
 from whyspend.dashboard.controls import controls, every_line
 from whyspend.dashboard.desk import Desk
+from whyspend.dashboard.elsewhen import held
 from whyspend.dashboard.links import address, elsewhere
 from whyspend.dashboard.markup import templates
 from whyspend.dashboard.showing import Showing
@@ -68,7 +69,14 @@ class Exploring:
         answer = await asyncio.to_thread(
             shown, self.desk, question, in_sight(table)
         )  # pictures take a while to draw
-        return {**around, "answer": answer, "error": ""}
+        days = await held(self.desk, question, table)
+        return {
+            **around,
+            "answer": answer,
+            "error": "",
+            "held": days,
+            "held_address": address(every_line(days.week)) if days else "",
+        }
 
 
 def _of_rules(question: Question, config: Config) -> Mapping[str, Any]:

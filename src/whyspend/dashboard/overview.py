@@ -13,7 +13,9 @@ from starlette.responses import Response
 from whyspend.dashboard.answering import shown
 from whyspend.dashboard.controls import presets
 from whyspend.dashboard.desk import Desk
+from whyspend.dashboard.elsewhen import held
 from whyspend.dashboard.grid import Shown, single
+from whyspend.dashboard.links import address, overview_address
 from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import page_at
 from whyspend.model import Cell, Table, TableColumn
@@ -63,15 +65,20 @@ class Overview:
             self.desk.table(month),
             self.desk.table(limits),
         )
+        days = await held(self.desk, asked, of_spend)
+        steps = () if days and days.is_filtered else ("pull",) if days else ("pull", "demo")
         spent = await asyncio.to_thread(shown, self.desk, spend, of_spend, most=ROWS, but=FEWER)
         return {
             "question": asked,
             "presets": presets(asked, "/"),
             "owner": owner,
+            "coverage_address": address(asked.of("coverage")),
             "calls": of_spend.trust.calls,
             "why_empty": list(map(visible, of_spend.notes)),
-            "first_steps": [shell_line(["whyspend", each, *self.desk.typed]) for each in ("pull", "demo")],
-            "sending": self.sending(f"{request.url.scheme}://{request.url.netloc}"),
+            "held": days,
+            "held_address": overview_address(days.week) if days else "",
+            "first_steps": [shell_line(["whyspend", each, *self.desk.typed]) for each in steps],
+            "sending": "" if days else self.sending(f"{request.url.scheme}://{request.url.netloc}"),
             "spend": spent,
             "spent": _total(of_spend, "cost_usd"),
             "change": _total(of_spend, "change_usd"),
