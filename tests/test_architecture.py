@@ -84,6 +84,13 @@ def test_asking_imports_no_http_no_rich_and_nothing_of_genai_prices(tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+def test_showing_a_price_opens_no_engine(form: str, tmp_path: Path) -> None:
+    args = ["prices", "show", "openai/gpt-4o", "--ledger", str(tmp_path / "none"), "--format", form]
+    modules = imported(f"from whyspend.cli import run\nassert run({args!r}) == 0")
+    assert not roots(modules) & {"duckdb", "httpx2", "anyio", "rich", "genai_prices"}
+
+
 def test_imports_go_down_only() -> None:
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],

@@ -62,6 +62,17 @@ def cents(value: Decimal) -> Decimal:
     return rounded(value, max(2, 1 - first_digit))
 
 
+def rate(usd: Decimal, *, signed: bool = False) -> str:
+    """An amount that must not be rounded, such as the price of a token: `$2.50`, `$0.0375`, `$1,250.00`."""
+    whole, _, decimals = exact(usd.copy_abs()).partition(".")
+    return f"{sign(usd, signed)}${int(whole):,}.{decimals:0<2}"
+
+
+def about(usd: Decimal) -> str:
+    """An estimate of dollars, marked as one: `~$0.25`."""
+    return f"~{money(usd)}"
+
+
 def percent(share: Decimal, *, signed: bool = False) -> str:
     """A fraction of 1 for people: one decimal, halves up; only all is `100 %` and only nothing is `0 %`.
 

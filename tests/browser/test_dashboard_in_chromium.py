@@ -159,6 +159,29 @@ def test_the_form_asks_with_the_keyboard_alone_and_leaves_out_what_is_empty(
         page.wait_for_url(f"**/reports/report?by=model&{WEEK}")
 
 
+@pytest.mark.parametrize("path", [PAGES["prices"], "/prices/show?model=openai%2Fgpt-4.1", PAGES["data"]])
+def test_every_download_of_a_page_is_saved_as_the_file_of_its_command(
+    path: str, served: Served, browser: "Browser"
+) -> None:
+    with opened(browser, served.address + path, offline=False) as watched:
+        page = watched.page
+        links = page.locator(".downloads a").all()
+        assert len(links) % len(registry.names("formats")) == 0
+        assert links
+        for link in links:
+            address = link.get_attribute("href")
+            assert address
+            with page.expect_download() as waiting:
+                link.click()
+            answer = served.get(address)
+            assert waiting.value.path().read_bytes() == answer.content
+            attached = answer.headers.get("content-disposition", "")
+            if attached:  # JSON has the name of its address
+                assert f'filename="{waiting.value.suggested_filename}"' in attached
+        assert page.url == served.address + path
+        quiet(watched, served.address)
+
+
 def test_a_page_says_everything_without_scripts(served: Served, browser: "Browser") -> None:
     for path in (PAGES["overview"], PAGES["explain"]):
         with opened(browser, served.address + path, offline=False, scripts=False) as without:
@@ -212,6 +235,7 @@ def hostile_paths() -> list[str]:
         *found,
         f"/?{days}",
         f"/prices?{days}",
+        f"/prices?{days}&where=feature%3D{attack}",
         "/data",
         f"/reports/requests?{days}&by=thread",
         f"/reports/report?{days}&where=feature%3D{attack}",

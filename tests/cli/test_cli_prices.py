@@ -234,8 +234,8 @@ def test_the_list_has_the_models_of_the_ledger(whyspend: Run, sample: Path) -> N
 
 def test_without_calls_the_list_says_how_to_see_all(whyspend: Run) -> None:
     shown = whyspend("prices", "list")
-    assert (shown.code, shown.out) == (0, b"")
-    assert "whyspend prices list --all" in shown.err
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.text == "No such model in the ledger. Every price there is: whyspend prices list --all.\n"
     table = csv.DictReader(
         io.StringIO(whyspend("prices", "list", "--all", "--provider", "google_genai", "--format", "csv").text)
     )
@@ -291,9 +291,10 @@ DAYS = ("--since", "2026-11-15", "--until", "2026-11-21")
 
 
 def test_days_without_calls_are_not_called_priced(whyspend: Run, sample: Path) -> None:
-    assert whyspend("prices", "unpriced").text == "There are no calls in these days.\n"
+    assert "The ledger is empty. Bring calls in: whyspend pull" in whyspend("prices", "unpriced").text
     empty = ("--since", "2020-01-01", "--until", "2020-01-02", "--ledger", sample)
-    assert whyspend("prices", "unpriced", *empty).text == "There are no calls in these days.\n"
+    said = "No calls in these days. The ledger holds 2026-11-08 to 2026-11-21"
+    assert said in whyspend("prices", "unpriced", *empty).text
 
 
 def test_unpriced_models_are_listed_with_what_is_at_stake(whyspend: Run, sample: Path) -> None:
@@ -357,7 +358,9 @@ def test_what_is_printed_can_be_pasted_and_then_all_is_priced(
     total = json.loads(shown.text, parse_float=Decimal)["total"]
     assert (shown.code, total["unpriced_calls"]) == (0, 0)
     assert total["cost_usd"] == sum(row["at_stake_usd"] for row in stakes)
-    assert whyspend("prices", "unpriced", *place).text == "Every call of these days has a price.\n"
+    assert whyspend("prices", "unpriced", *place).text == (
+        "2026-11-15 to 2026-11-21 · UTC\n\nEvery call of these days has a price.\n"
+    )
 
 
 def test_a_hostile_name_stays_harmless_in_csv(whyspend: Run, strangers: Path) -> None:

@@ -1,14 +1,22 @@
-"""Tables of prices on terminals of any width."""
+"""Tables of prices on terminals of any width, and sheets as files."""
 
+import csv
+import html
+import io
+import json
 import re
+import shlex
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.cli.shell import on_a_terminal, piped
+from tests.cli.conftest import Run
+from tests.cli.shell import environment, on_a_terminal, piped
 
 from whyspend.cli.sheet import as_text
-from whyspend.workspace.sheets import Column
+from whyspend.model import TableColumn
+from whyspend.spelling import visible
 
 LIST = ("prices", "list", "--all", "--provider", "google")
 SHOW = ("prices", "show", "google/gemini-2.5-pro")
@@ -53,6 +61,128 @@ def test_in_a_pipe_a_table_of_prices_is_as_wide_as_it_is(home: Path) -> None:
     header = piped(LIST, home).text.splitlines()[0]
     columns = "provider model context match input output cache_read cache_write tiers since source"
     assert " ".join(header.split()) == columns
-    assert as_text([Column("a"), Column("b_c", "rate")], [("x" * 200, Decimal("0.5"))]).splitlines()[2] == (
-        "x" * 200 + "  $0.50"
+    assert as_text(
+        [TableColumn("a", "word"), TableColumn("b_c", "rate")], [("x" * 200, Decimal("0.5"))]
+    ).splitlines()[2] == ("x" * 200 + "  $0.50")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("prices", "list"),
+        ("prices", "show", "openai/gpt-4o"),
+        ("prices", "unpriced", "--since", "2026-11-15", "--until", "2026-11-21"),
+        ("prices", "closed"),
+        ("ledger", "info"),
+        ("doctor", "--offline"),
+    ],
+)
+def test_a_sheet_is_written_to_a_file_whole_or_not_at_all(
+    whyspend: Run, home: Path, sample: Path, args: tuple[str, ...]
+) -> None:
+    target, place = home / "out" / "sheet.html", ("--ledger", sample)
+    shown = whyspend(*args, *place, "--format", "html", "-o", target)
+    assert shown.out == b""
+    assert target.read_bytes() == whyspend(*args, *place, "--format", "html").out
+    assert [each.name for each in target.parent.iterdir()] == ["sheet.html"]
+    refused = whyspend(*args, *place, "-o", home / "out")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "it is a folder" in refused.err
+
+
+def test_a_page_of_a_sheet_says_the_command_that_made_it(whyspend: Run, home: Path, sample: Path) -> None:
+    place = ("--timezone", "Europe/Berlin", "--where", "model=made-up*", "--ledger", sample)
+    page = whyspend(
+        "prices", "unpriced", "--since", "2026-11-15", "--until", "2026-11-21", *place, "--format", "html"
     )
+    line = html.unescape(re.search('class="command">The same answer: <code>(.*?)</code>', page.text)[1])  # type: ignore[index]
+    assert line == (
+        f"whyspend prices unpriced --timezone Europe/Berlin --where 'model=made-up*' --ledger {sample} "
+        "--since 2026-11-15 --until 2026-11-21"
+    )
+    assert whyspend(*shlex.split(line)[1:], "--format", "html").out == page.out
+
+
+def test_a_format_that_writes_reports_only_is_refused_with_those_that_do_more(
+    home: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plugin = tmp_path_factory.mktemp("plugin")
+    (plugin / "rows_only.py").write_text('"""Rows."""\ndef write(table, out):\n    out.write(b"rows")\n')
+    (plugin / "rows-1.dist-info").mkdir()
+    entry_points = "[whyspend.formats]\nrows = rows_only\nbad = none_such\n"
+    (plugin / "rows-1.dist-info" / "entry_points.txt").write_text(entry_points)
+    path = f"{environment()['PYTHONPATH']}:{plugin}"
+    env = environment(PYTHONPATH=path)
+    refused = piped(["prices", "list", "--ledger", sample, "--format", "rows"], home, env)
+    assert (refused.code, refused.out) == (2, b"")
+    assert refused.err == (
+        "whyspend: The format 'rows' writes answers of reports only. Give one of csv, html, json, markdown, parquet, "
+        "png, svg, text.\n"
+    )
+    assert piped(["report", "--ledger", sample, "--format", "rows"], home, env).out == b"rows"
+    assert piped(["prices", "list", "--ledger", sample], home, env).code == 0
+
+
+def test_what_has_no_price_is_of_the_days_and_of_the_calls_that_are_asked_for(
+    whyspend: Run, sample: Path
+) -> None:
+    def models(*more: str) -> Any:
+        shown = whyspend("prices", "unpriced", "--ledger", sample, "--format", "json", *more)
+        assert shown.code == 0, shown.err
+        return json.loads(shown.text)
+
+    week = ("--since", "2026-11-15", "--until", "2026-11-21")
+    assert sum(row["calls"] for row in models(*week)["models"]) == 7
+    assert (
+        sum(row["calls"] for row in models("--since", "2026-11-21", "--until", "2026-11-21")["models"]) == 1
+    )
+    found = models(*week, "--where", "feature=chat", "--where", "env=prod*")
+    assert found["where"] == ["feature=chat", "env=prod*"]
+    assert sum(row["calls"] for row in found["models"]) == 7
+    assert models(*week, "--where", "feature!=chat")["models"] == []
+    assert "where" not in models(*week)
+    said = whyspend("prices", "unpriced", "--ledger", sample, *week, "--where", "featur=chat").text
+    assert "No call of these days matches featur=chat. Did you mean 'feature'?" in said
+
+
+def test_doctor_has_a_row_for_each_finding_and_exits_as_ever(whyspend: Run, sample: Path) -> None:
+    text = whyspend("doctor", "--offline", "--ledger", sample)
+    shown = whyspend("doctor", "--offline", "--ledger", sample, "--format", "json")
+    assert text.code == shown.code == 1
+    found = json.loads(shown.text)
+    assert list(found) == ["problems", "empty", "ok", "findings"]
+    for row in found["findings"]:
+        assert list(row) == ["part", "level", "what", "next_step"]
+        assert visible(row["what"]) in text.text
+    assert found["problems"] == sum(row["level"] == "problem" for row in found["findings"]) > 0
+    rows = list(
+        csv.reader(io.StringIO(whyspend("doctor", "--offline", "--ledger", sample, "--format", "csv").text))
+    )
+    assert rows[0] == ["part", "level", "what", "next_step"]
+    assert len(rows) - 1 == len(found["findings"])
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "markdown", "html"])
+def test_no_secret_is_in_what_doctor_writes(
+    whyspend: Run, home: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("PROD_KEY", "lsv2_pt_0123456789abcdef")
+    (home / "whyspend.toml").write_text(
+        '[sources.prod]\ntype = "langsmith"\napi_key = "env:PROD_KEY"\nendpoint = "http://127.0.0.1:9"\n'
+    )
+    for more in ((), ("--offline",)):
+        shown = whyspend("doctor", *more, "--format", form)
+        assert "source prod" in shown.text.replace("\\", "")
+        assert "0123456789abcdef" not in shown.text + shown.err
+
+
+def test_the_ledger_says_what_it_holds_for_machines_too(whyspend: Run, sample: Path) -> None:
+    found = json.loads(whyspend("ledger", "info", "--ledger", sample, "--format", "json").text)
+    assert (found["first_day"], found["last_day"], found["revision"]) == ("2026-11-08", "2026-11-21", 1)
+    prod = next(row for row in found["sources"] if row["source"] == "prod")
+    assert prod["calls"] == found["calls"] == sum(row["calls"] for row in found["days"])
+    assert prod["bytes"] == found["bytes"] == sum(row["bytes"] for row in found["days"])
+    assert prod["complete_until"] == "2026-11-21T23:00:00Z"
+    assert {"column", "bytes", "bytes_per_call"} == {*found["columns"][0]}
+    picture = whyspend("ledger", "info", "--ledger", sample, "--format", "svg").text
+    assert "2026-11-20, prod: 13" in picture

@@ -88,7 +88,7 @@ def test_a_filter_that_leaves_nothing_is_said_and_not_taken_for_an_empty_ledger(
 
 def test_prices_of_no_calls_are_not_all_known(empty: Served) -> None:
     text = empty.page("/prices").text
-    assert "There are no calls in these days." in text
+    assert "The ledger is empty. Bring calls in: whyspend pull" in text
     assert "Every call of these days has a price" not in text
 
 

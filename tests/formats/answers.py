@@ -8,6 +8,7 @@ from typing import Any
 
 from whyspend import registry
 from whyspend.model import Cell, Table, TableColumn, Trust, Window
+from whyspend.model.sheet import Rows, Sheet
 
 WINDOW = Window(
     since=date(2026, 11, 15),
@@ -162,3 +163,72 @@ def written(name: str, table: Table, **options: Any) -> bytes:
 def lines_of(name: str, table: Table, **options: Any) -> list[str]:
     """The lines of a table in a format, as text."""
     return written(name, table, **options).decode("utf-8").split("\n")
+
+
+def written_sheet(name: str, sheet: Sheet, **options: Any) -> bytes:
+    """The bytes of a sheet in a format."""
+    out = io.BytesIO()
+    write: Callable[..., None] = registry.load("formats", name).write_sheet
+    write(sheet, out, **options)
+    return out.getvalue()
+
+
+SHEET = Sheet(
+    "prices sample",
+    "What does <b>it</b> cost?",
+    Rows(
+        "prices",
+        (
+            TableColumn("model", "word"),
+            TableColumn("since", "date"),
+            TableColumn("calls", "count"),
+            TableColumn("rate_usd", "rate"),
+            TableColumn("at_stake_usd", "about"),
+            TableColumn("empty", "word"),
+            TableColumn("reason", "sentence"),
+            TableColumn("reference", "url"),
+            TableColumn("toml", "word", derived=True, told=True),
+        ),
+        (
+            (
+                "gpt-4o",
+                date(2024, 10, 2),
+                12_345,
+                Decimal("0.0375"),
+                None,
+                None,
+                None,
+                "https://example.com/a",
+                None,
+            ),
+            (
+                "=1+1|`x`\x1b[2J",
+                None,
+                1,
+                None,
+                Decimal("0.2517"),
+                None,
+                "no | *price* for @octocat",
+                "no address",
+                "a = 1",
+            ),
+            (None, None, None, Decimal("1250"), Decimal("1E-8"), None, "日本語の機能🚀", None, None),
+        ),
+    ),
+    about="a\nledger",
+    window=WINDOW,
+    facts={"price_book": "genai-prices@0.2.3", "revision": 7, "where": ("env=a", "b!=c")},
+    headline=("It is <i>dear</i>.", "# Two lines"),
+    more=(
+        Rows(
+            "sizes",
+            (TableColumn("column", "word"), TableColumn("bytes", "count")),
+            (("call_id", 1_000),),
+            "Sizes",
+        ),
+        Rows("days", (TableColumn("day", "date"),), ((date(2026, 11, 15),),), "Each day", is_long=True),
+    ),
+    notes=("USD per million tokens · [x](//evil)",),
+    block='# For whyspend.toml:\n\n[[prices]]\nmodel = "```</pre>"\n',
+)
+"""What is no answer of a report, with names as hostile as any."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.formats.answers import EXPLAINED, UGLY, written
+from tests.formats.answers import EXPLAINED, SHEET, UGLY, written, written_sheet
 from tests.formats.conftest import ReadBack
 
 
@@ -49,6 +49,22 @@ def test_an_answer_in_sentences_has_the_same_bytes_as_ever(
     file: str, name: str, options: dict[str, Any], golden_folder: Path
 ) -> None:
     compare(golden_folder / file, written(name, EXPLAINED, **options))
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "options"),
+    [
+        ("sheet.txt", "text", {}),
+        ("sheet.60.txt", "text", {"width": 60}),
+        ("sheet.csv", "csv", {}),
+        ("sheet.json", "json", {}),
+        ("sheet.md", "markdown", {}),
+    ],
+)
+def test_a_sheet_has_the_same_bytes_as_ever(
+    file: str, name: str, options: dict[str, Any], golden_folder: Path
+) -> None:
+    compare(golden_folder / file, written_sheet(name, SHEET, **options))
 
 
 def test_parquet_reads_back_as_the_same_columns_and_rows_as_ever(

@@ -10,7 +10,7 @@ import pytest
 from whyspend.charts import svg
 from whyspend.config import load
 from whyspend.workspace import Workspace
-from whyspend.workspace.listing import history
+from whyspend.workspace.price_history import history
 from whyspend.workspace.price_steps import steps
 
 

@@ -18,7 +18,7 @@ from whyspend.charts.frame import (
     moments_below,
 )
 from whyspend.charts.palette import class_of
-from whyspend.charts.scales import Scale, counts, dollars, edge, rounded_out, spelled
+from whyspend.charts.scales import Scale, axis_words, counts, dollars, edge, rounded_out, spelled
 from whyspend.model import Cell, Chart
 from whyspend.spelling import money, rounded_together
 
@@ -40,7 +40,8 @@ def stacked_time(chart: Chart, width: float) -> Drawn:
         min((sum(min(part, 0) for part in stack) for stack in stacks), default=0.0),
         max((sum(max(part, 0) for part in stack) for stack in stacks), default=0.0),
     )
-    said = dollars(ticks)
+    unit = chart.columns[-1].unit if names else "usd"  # days without any call have no part
+    said = axis_words(ticks, unit)
     left = margin(said)
     scale = Scale(low, high, head.height + _PLOT, head.height + 6)
     step = (width - left) / max(len(chart.rows), 1)
@@ -58,7 +59,9 @@ def stacked_time(chart: Chart, width: float) -> Drawn:
             edge = f"{class_} edge" if thick > 5 else class_
             when = str(row[0])
             parts.append(
-                ink.bar(x, y, thick, end - y, edge, f"{when}, {name}: {_said(cell)}", name=name, at=when)
+                ink.bar(
+                    x, y, thick, end - y, edge, f"{when}, {name}: {_said(cell, unit)}", name=name, at=when
+                )
             )
             up, down = (up + amount, down) if amount > 0 else (up, down + amount)
     places = [left + step * (number + 0.5) for number in range(len(chart.rows))]
@@ -151,7 +154,7 @@ def _beside(row: Sequence[Cell], chart: Chart) -> str:
 
     Where the chart has a column for the change, it is that one: the difference of rounded amounts may be another.
     """
-    now = _said(row[1])
+    now = _said(row[1], chart.columns[1].unit)
     if len(chart.columns) < 3 or not isinstance(row[1], Decimal) or not isinstance(row[2], Decimal):
         return now
     if chart.columns[2].name.startswith("limit"):
@@ -294,7 +297,7 @@ def _float(cell: Cell) -> float:
     return float(cell) if isinstance(cell, int | Decimal) else 0.0
 
 
-def _said(cell: Cell, *, signed: bool = False) -> str:
-    if isinstance(cell, Decimal):
+def _said(cell: Cell, unit: str = "usd", *, signed: bool = False) -> str:
+    if isinstance(cell, Decimal) and unit == "usd":
         return money(cell, signed=signed)
-    return spelled(None, "usd") if cell is None else str(cell)
+    return spelled(cell, unit) if cell is None or isinstance(cell, int | Decimal) else str(cell)

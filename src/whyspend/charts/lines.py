@@ -9,7 +9,7 @@ from whyspend.charts.frame import Drawn, amounts_at_left, legend, margin, moment
 from whyspend.charts.palette import class_of
 from whyspend.charts.scales import Scale, counts, dollars, rounded_out
 from whyspend.model import Cell, Chart
-from whyspend.spelling import money
+from whyspend.spelling import money, rate
 
 _PLOT = 230.0
 _BELOW = 24.0
@@ -108,7 +108,7 @@ def price_steps(chart: Chart, width: float) -> Drawn:
             y = scale.at(float(cell))
             steps += [(places[number], y), (end, y)]
             when = "before" if row[0] is None else f"since {row[0]}"
-            tip = f"{name} {when}: {money(cell)}"
+            tip = f"{name} {when}: {rate(cell)}"
             parts.append(ink.bar(places[number], y - 5, end - places[number], 10, "hit", tip, name=name))
         parts.append(_line(steps, f"line s{numbers[name] % 8}"))
     parts.append(_days_below(days, known, scale.start + 16, width))

@@ -1,14 +1,17 @@
 """From amounts to places, and the round numbers at which an axis has words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from whyspend.spelling import exact, money, short_count
+from whyspend.spelling import about, exact, money, rate, short_count
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_SPELLED: Mapping[str, Callable[[Decimal], str]] = {"usd": money, "rate": rate, "about": about}
+"""What is dollars, by its unit; everything else is counted."""
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -79,7 +82,12 @@ def spelled(amount: Decimal | float | None, unit: str) -> str:
     if amount is None:
         return "unknown"
     known = Decimal(amount)
-    return money(known) if unit == "usd" else f"{known:,.0f}"
+    return _SPELLED[unit](known) if unit in _SPELLED else f"{known:,.0f}"
+
+
+def axis_words(ticks: Sequence[float], unit: str) -> list[str]:
+    """Ticks of an axis of dollars or of things that are counted."""
+    return dollars(ticks) if unit in _SPELLED else counts(ticks)
 
 
 def counts(ticks: Sequence[float]) -> list[str]:

@@ -17,10 +17,9 @@ from whyspend.config import find, load
 from whyspend.errors import InputError, UsageError
 from whyspend.ledger.lock import alone_with
 from whyspend.model import Table, Window
-from whyspend.model.digest import Digest
 from whyspend.workspace import Workspace
 from whyspend.workspace.questions import SHARED, shell_line
-from whyspend.workspace.writing import render
+from whyspend.workspace.writing import Written, render
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,6 +31,22 @@ def place_options(command: Command) -> Command:
         "--config",
         type=click.Path(path_type=Path),
         help="whyspend.toml; default: here or in the nearest parent.",
+    )(command)
+
+
+def typed(config: Path | None, ledger: str | None) -> list[str]:
+    """What other commands must have so that they speak of the same ledger."""
+    config_words = ["--config", f"{config}"] if config else []
+    return config_words + (["--ledger", ledger] if ledger else [])
+
+
+def output_option(command: Command) -> Command:
+    """`-o`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        help="Write to this file, whole or not at all; - is stdout.",
     )(command)
 
 
@@ -93,9 +108,9 @@ def destination(name: str, output: Path | None, append: bool) -> Path | None:
 
 
 def write(
-    answer: Table | Digest, name: str, output: Path | None, append: bool, engine: object, command: str = ""
+    answer: Written, name: str, output: Path | None, append: bool, engine: object, command: str = ""
 ) -> None:
-    """Write an answer or a digest to stdout or, whole or not at all, to a file; `command` is the line that asked."""
+    """Write it to stdout or, whole or not at all, to a file; `command` is the line that asked."""
     if output is None:
         _render(answer, name, sys.stdout.buffer, engine, terminal=sys.stdout.isatty(), command=command)
         sys.stdout.buffer.flush()
@@ -179,7 +194,7 @@ def _same_header(answer: Table, name: str, held: bytes, output: Path) -> bytes:
 
 
 def _render(
-    answer: Table | Digest,
+    answer: Written,
     name: str,
     out: BinaryIO,
     engine: object,

@@ -6,23 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from whyspend import registry
 from whyspend.cli.budgets import code_of
-from whyspend.cli.common import destination, place_options, workspace, write
+from whyspend.cli.common import destination, output_option, place_options, typed, workspace, write
 from whyspend.errors import MissingExtraError, UsageError
 from whyspend.formats import visible
 from whyspend.model.digest import Digest
 from whyspend.workspace.questions import SHARED
+from whyspend.workspace.writing import forms_of, has_pictures
 
 if TYPE_CHECKING:
     from whyspend.workspace import Workspace
-
-
-def forms() -> list[str]:
-    """The formats that can put a digest on a page."""
-    return [
-        name for name in registry.names("formats") if hasattr(registry.load("formats", name), "write_digest")
-    ]
 
 
 @click.command("digest")
@@ -31,14 +24,14 @@ def forms() -> list[str]:
 @click.option("--timezone", default="", help=SHARED["timezone"])
 @click.option("--where", multiple=True, help=SHARED["where"])
 @click.option(
-    "--format", "form", default="text", show_default=True, type=click.Choice(forms()), help="How to write it."
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=click.Choice(forms_of(Digest)),
+    help="How to write it.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Write to this file, whole or not at all; - is stdout.",
-)
+@output_option
 @click.option("--notify", is_flag=True, help="Send it to the channels that get digests.")
 @click.option(
     "--to",
@@ -67,7 +60,6 @@ def command(
     one is set up wrong.
     """
     from whyspend.workspace.digest import digest, whole_days
-    from whyspend.workspace.writing import has_pictures
 
     if (to or dry_run) and not notify:
         raise UsageError(f"{'--to' if to else '--dry-run'} goes with --notify.")
@@ -75,19 +67,13 @@ def command(
     target = destination(form, output, append=False)
     wants = notify or has_pictures(form)
     asked = whole_days(place, since, until, timezone)
-    made = digest(place, asked, where=where, pictures=wants, words=_words(config, ledger))
+    made = digest(place, asked, where=where, pictures=wants, words=typed(config, ledger))
     try:
         write(made, form, target, False, place.engine)
         sys.stdout.flush()
     finally:  # a full disk, or a reader that went away, is no reason to tell nobody
         code = _told(place, made, to, dry_run) if notify else 0
     return code
-
-
-def _words(config: Path | None, ledger: str | None) -> list[str]:
-    """What the commands on the page must have so that they ask the same ledger."""
-    config_words = ["--config", f"{config}"] if config else []
-    return config_words + (["--ledger", ledger] if ledger else [])
 
 
 def _told(place: "Workspace", made: Digest, to: tuple[str, ...], dry_run: bool) -> int:

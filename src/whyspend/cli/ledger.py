@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from whyspend.cli.common import place_options, workspace
+from whyspend.cli.sheet import command_of
 from whyspend.errors import LedgerError, UsageError
 from whyspend.formats import visible
 from whyspend.ledger import Fault, twice
@@ -18,32 +19,7 @@ def command() -> None:
     """What is stored, is it whole, can it be smaller?"""
 
 
-@command.command("info")
-@place_options
-def info(config: Path | None, ledger: str | None) -> None:
-    """Rows, days, sources, watermarks, and bytes per call and column."""
-    place = workspace(config, ledger)
-    snapshot = place.ledger.snapshot()
-    files = snapshot.manifest.files
-    if not files:
-        click.echo(f"{place.config.ledger}: empty. Bring calls in: whyspend pull.")
-        return
-    rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
-    click.echo(
-        f"{place.config.ledger}: {rows:,} calls in {len(files):,} files, {size:,} bytes, {size / rows:.1f} a call"
-    )
-    click.echo(f"days {files[0].day} to {files[-1].day} (UTC), revision {snapshot.manifest.revision}")
-    for source in sorted({file.source for file in files}):
-        own = [file for file in files if file.source == source]
-        click.echo(f"  {source}: {sum(file.rows for file in own):,} calls, {own[0].day} to {own[-1].day}")
-    stale = [file for file in files if file.dimensions != place.config.dimensions]
-    if stale:
-        click.echo(
-            f"{len(stale)} files were written with other dimensions. Bring them up to date: whyspend ledger compact."
-        )
-    click.echo(f"{'column':<28}{'bytes':>16}{'a call':>10}")
-    for name, held in place.engine.column_bytes([str(snapshot.root / file.path) for file in files]):
-        click.echo(f"{name:<28}{held:>16,}{held / rows:>10.2f}")
+command.add_command(command_of("ledger info"))
 
 
 @command.command("verify")

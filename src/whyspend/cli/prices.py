@@ -10,6 +10,7 @@ SUBCOMMANDS = {
     "quote": "What does one call cost, and why? Or many, as lines of JSON.",
     "check": "Do our rates agree with two other sources?",
     "unpriced": "Which models have no price, what is at stake, and what to write into whyspend.toml?",
+    "closed": "Which months are closed, since when, and what do they come to?",
     "update": "Take newer prices, after a look at what they change.",
 }
 """Each has a file `prices_<name>.py` in this folder, which is imported when it runs."""

@@ -19,10 +19,11 @@ from whyspend.errors import InputError, UsageError
 from whyspend.formats import exact, visible
 from whyspend.formats import instant as iso
 from whyspend.formats.json import literal, string
+from whyspend.model import TableColumn
 from whyspend.pricing.book import Rate
 from whyspend.pricing.quote import Asked, Part, Quoted, Quotes, Tier, instant
+from whyspend.spelling import rate
 from whyspend.workspace.price_words import tier, validity
-from whyspend.workspace.sheets import Column, rate
 
 COUNTS: Mapping[str, str] = {
     "input": "All input tokens, those below included.",
@@ -46,11 +47,11 @@ COUNTS: Mapping[str, str] = {
 """The counts of a call: an option each, and a key of a line of JSON."""
 
 PARTS = (
-    Column("bucket"),
-    Column("quantity", "count"),
-    Column("unit"),
-    Column("rate", "rate"),
-    Column("cost", "rate"),
+    TableColumn("bucket", "word"),
+    TableColumn("quantity", "count"),
+    TableColumn("unit", "word"),
+    TableColumn("rate", "rate"),
+    TableColumn("cost", "rate"),
 )
 
 PER = {"tokens": "per M", "ms": "per second", "searches": "each", "calls": "each"}
@@ -81,6 +82,7 @@ def _option(name: str) -> click.Option:
 @click.option(
     "--stdin", "lines", is_flag=True, help="Price lines of JSON from stdin instead, one line out for each."
 )
+@format_option("text", "json")
 @place_options
 def command(
     model: str | None,
@@ -113,7 +115,6 @@ def command(
 
 
 command.params[1:1] = map(_option, COUNTS)
-command.params.insert(-3, format_option("text", "json"))
 
 
 def _pairs(context: Iterable[str]) -> dict[str, str]:

@@ -6,45 +6,46 @@ from pathlib import Path
 
 import click
 
-from whyspend.cli import sheet
 from whyspend.cli.close import amount, booked_lines
 from whyspend.cli.common import confirmed, place_options, workspace
+from whyspend.cli.sheet import as_text, format_option
 from whyspend.errors import InputError, UsageError
 from whyspend.formats import visible
-from whyspend.formats.json import literal, string
-from whyspend.model import Cell
+from whyspend.formats.json import literal, object_of, string
+from whyspend.model import Cell, TableColumn
+from whyspend.model.sheet import Rows
 from whyspend.pricing.view import usd
-from whyspend.workspace import sheets
 from whyspend.workspace.changes import Change
-from whyspend.workspace.sheets import Column
 from whyspend.workspace.updating import Comparison, Effect, compare, installed, take
 
 SHOWN = 50
 """Rates in the text; JSON has all."""
 
 CHANGES = (
-    Column("price"),
-    Column("rate"),
-    Column("for"),
-    Column("from"),
-    Column("to"),
-    Column("old_usd", "rate"),
-    Column("new_usd", "rate"),
-    Column("per"),
-    Column("source"),
+    TableColumn("price", "word"),
+    TableColumn("rate", "word"),
+    TableColumn("for", "word"),
+    TableColumn("from", "word"),
+    TableColumn("to", "word"),
+    TableColumn("old_usd", "rate"),
+    TableColumn("new_usd", "rate"),
+    TableColumn("per", "word"),
+    TableColumn("source", "word"),
 )
 EFFECTS = (
-    Column("month"),
-    Column("provider"),
-    Column("model"),
-    Column("calls", "count"),
-    Column("old_usd", "rate"),
-    Column("new_usd", "rate"),
-    Column("change_usd"),
-    Column("newly_priced", "count"),
+    TableColumn("month", "word"),
+    TableColumn("provider", "word"),
+    TableColumn("model", "word"),
+    TableColumn("calls", "count"),
+    TableColumn("old_usd", "rate"),
+    TableColumn("new_usd", "rate"),
+    TableColumn("change_usd", "word"),
+    TableColumn("newly_priced", "count"),
 )
-BOOKED = (Column("on"), Column("month"), Column("provider"), Column("model"), Column("usd"), Column("reason"))
-RENAMED = (Column("provider"), Column("model"), Column("context"), Column("old_price"), Column("new_price"))
+BOOKED = tuple(TableColumn(n, "word") for n in ("on", "month", "provider", "model", "usd", "reason"))
+RENAMED = tuple(
+    TableColumn(name, "word") for name in ("provider", "model", "context", "old_price", "new_price")
+)
 
 
 @click.command("update")
@@ -54,14 +55,7 @@ RENAMED = (Column("provider"), Column("model"), Column("context"), Column("old_p
     type=click.Path(path_type=Path, file_okay=False),
     help="Take the compiled price book of this folder, instead of the installed one.",
 )
-@click.option(
-    "--format",
-    "form",
-    default="text",
-    show_default=True,
-    type=click.Choice(["text", "json"]),
-    help="How to write it.",
-)
+@format_option("text", "json")
 @place_options
 def command(yes: bool, book: Path | None, form: str, config: Path | None, ledger: str | None) -> None:
     """Take newer prices, after a look at what they change: which rates, since when, and how many dollars by month.
@@ -104,11 +98,11 @@ def _text(found: Comparison) -> str:
         return f"{visible(found.old_id)} is in use, and it is the newest at hand. Nothing to do.\n"
     parts = [f"In use: {visible(found.old_id)}. New: {visible(found.new_id)}.\n"] if found.is_new else []
     if found.changes:
-        parts.append(sheet.as_text(CHANGES, map(_change, found.changes[:SHOWN])))
+        parts.append(as_text(CHANGES, map(_change, found.changes[:SHOWN])))
     if len(found.changes) > SHOWN:
         parts.append(f"{len(found.changes) - SHOWN:,} more rates differ; --format json lists all.\n")
     if found.renamed:
-        parts.append(sheet.as_text(RENAMED, map(_renamed, found.renamed)))
+        parts.append(as_text(RENAMED, map(_renamed, found.renamed)))
     if found.elsewhere:
         lists = "price list differs" if found.elsewhere == 1 else "price lists differ"
         parts.append(f"{found.elsewhere:,} {lists} that no call of this ledger is priced with.\n")
@@ -118,7 +112,7 @@ def _text(found: Comparison) -> str:
 
 def _effects(found: Comparison) -> Iterator[str]:
     if found.effects:
-        yield sheet.as_text(EFFECTS, map(_shown_effect, found.effects))
+        yield as_text(EFFECTS, map(_shown_effect, found.effects))
         yield "".join(f"{line}\n" for line in _months(found.effects))
     elif found.is_new:
         yield "No figure of an open month changes.\n"
@@ -176,10 +170,10 @@ def _json(found: Comparison, *, taken: bool) -> str:
         "effect_usd": literal(usd(sum(effect.units for effect in found.effects)) or Decimal(0)),
         **tables,
     }
-    return sheets.as_json(head, "changes", CHANGES, map(_change, found.changes))
+    return object_of(head, Rows("changes", CHANGES, tuple(tuple(_change(each)) for each in found.changes)))
 
 
-def _list(columns: tuple[Column, ...], rows: Iterable[list[Cell]]) -> str:
+def _list(columns: tuple[TableColumn, ...], rows: Iterable[list[Cell]]) -> str:
     objects = (
         "{"
         + ", ".join(f"{string(c.name)}: {literal(cell)}" for c, cell in zip(columns, row, strict=True))

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +14,7 @@ from whyspend.cli.common import (
     asked_again,
     destination,
     is_for_terminal,
+    output_option,
     place_options,
     window_options,
     workspace,
@@ -48,12 +48,7 @@ def command_of(name: str) -> click.Command:
         type=click.Choice(registry.names("formats")),
         help="How to write it.",
     )
-    @click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path),
-        help="Write to this file, whole or not at all; - is stdout.",
-    )
+    @output_option
     @click.option("--append", is_flag=True, help="Add to the CSV file of -o, under its one header.")
     @place_options
     def command(**given: Any) -> int:
@@ -97,10 +92,11 @@ def _with(own: list[click.Option], more: Sequence[click.Parameter]) -> list[clic
 
 def _own(report: ModuleType) -> list[click.Option]:
     """One option for each thing that a report can be told."""
-    return [_option(each) for each in options_in(report)]
+    return [option_of(each) for each in options_in(report)]
 
 
-def _option(told: Option) -> click.Option:
+def option_of(told: Option) -> click.Option:
+    """The option of a command for something that a report can be told."""
     flag, text = f"--{told.word}", told.text
     if told.kind is bool:
         return click.Option([flag, told.name], is_flag=True, default=told.default, help=text)

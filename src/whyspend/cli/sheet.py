@@ -1,90 +1,107 @@
-"""Rows about prices as aligned text, as wide as the terminal."""
+"""A command for each sheet: its options are the keyword-only parameters of the sheet's `run`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
-from whyspend.cli.common import terminal_width
-from whyspend.formats import _grid
-from whyspend.model import Cell
-from whyspend.workspace.sheets import Column, shown
+from whyspend import registry
+from whyspend.cli.common import (
+    destination,
+    output_option,
+    place_options,
+    terminal_width,
+    typed,
+    workspace,
+    write,
+)
+from whyspend.cli.reports import option_of
+from whyspend.formats._sheet import lines_of
+from whyspend.model import Cell, TableColumn
+from whyspend.model.sheet import Sheet
+from whyspend.workspace import Workspace, sheets
+from whyspend.workspace.questions import SHARED, Option, shell_line
+from whyspend.workspace.sheet_questions import argument_of, asked, options_of
+from whyspend.workspace.writing import needs_engine, refuse_unless_able
 
-FORMATS = ("text", "json", "csv")
+
+def command_of(
+    name: str,
+    before: Callable[[Workspace], None] = lambda _: None,
+    code: Callable[[Sheet], int] = lambda _: 0,
+) -> click.Command:
+    """Build the command of a sheet.
+
+    Args:
+        name: of the sheet, which are the words of the command.
+        before: what is said first, on stderr.
+        code: the exit code that an answer means.
+    """
+
+    @click.command(name.split()[-1], help=_help(name))
+    @format_option()
+    @output_option
+    @place_options
+    def command(**given: Any) -> int:
+        words = typed(given["config"], given["ledger"])
+        place = workspace(given.pop("config"), given.pop("ledger"))
+        return answered(place, name, given.pop("form"), given.pop("output"), words, given, before, code)
+
+    command.params = [*(_parameter(name, each) for each in options_of(name)), *command.params]
+    return command
 
 
-def format_option(*formats: str) -> click.Option:
+def answered(
+    place: Workspace,
+    name: str,
+    form: str,
+    output: Path | None,
+    words: Sequence[str],
+    told: dict[str, Any],
+    before: Callable[[Workspace], None],
+    code: Callable[[Sheet], int],
+) -> int:
+    """Ask, write, and say which code to exit with."""
+    refuse_unless_able(form, Sheet)
+    target = destination(form, output, append=False)
+    before(place)
+    question = asked(name, **told)
+    found = question.ask(place)
+    line = shell_line(["whyspend", *question.arguments(words, found.window)])
+    write(found, form, target, False, place.engine if needs_engine(form, Sheet) else None, line)
+    sys.stdout.flush()
+    return code(found)
+
+
+def format_option(*formats: str) -> Callable[[Any], Any]:
     """`--format`; text unless another is given."""
-    return click.Option(
-        ["--format", "form"],
+    return click.option(
+        "--format",
+        "form",
         default="text",
         show_default=True,
-        type=click.Choice(formats or FORMATS),
+        type=click.Choice(formats or registry.names("formats")),
         help="How to write it.",
     )
 
 
-def as_text(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> str:
-    """Aligned columns under their names; numbers to the right, unknown as `–`. Names cannot act on a terminal.
-
-    On a terminal that is narrower, text goes on in the next line. What does not fit even so is left out, and named:
-    kept are what stands before the first two amounts, and these; then the other amounts, then the rest.
-    """
-    cells = [[shown(column, cell) for column, cell in zip(columns, row, strict=True)] for row in rows]
-    width = terminal_width()
-    lanes = _lanes(columns, cells, stacked=False) if width is None else _fitted(columns, cells, width)
-    lines = _grid.block(lanes, len(cells))
-    if missing := _grid.left_out(lanes, [column.name for column in columns]):
-        lines += ["", *_grid.wrapped(missing, width)]
-    return "".join(f"{line}\n" for line in lines)
+def as_text(columns: Sequence[TableColumn], rows: Iterable[Sequence[Cell]]) -> str:
+    """Aligned columns, as wide as the terminal."""
+    return "".join(f"{line}\n" for line in lines_of(columns, rows, terminal_width()))
 
 
-def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[_grid.Lane]:
-    """The columns in two lines a row; else in as many as it takes; else those that fit."""
-    stacked = _lanes(columns, rows, stacked=True)
-    return (
-        _grid.within(_lanes(columns, rows, stacked=False), width)
-        or _grid.within(stacked, width)
-        or _grid.within([replace(lane, readable=lane.narrowest) for lane in stacked], width)
-        or _grid.squeezed([_broken(lane) for lane in stacked], width)
-    )
+def _parameter(name: str, told: Option) -> click.Parameter:
+    if told.name == argument_of(name):
+        return click.Argument([told.name], metavar=sheets.load(name).ARGUMENT[1])
+    if told.name in SHARED:
+        flag = f"--{told.word}"
+        return click.Option([flag], multiple=told.is_list, default=told.default, help=told.text)
+    return option_of(told)
 
 
-def _broken(lane: _grid.Lane) -> _grid.Lane:
-    """A column that may break words, where there is no other way."""
-    return replace(lane, narrowest=min(lane.narrowest, _grid.NARROWEST_TEXT)) if lane.folds else lane
-
-
-def _lanes(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, stacked: bool) -> list[_grid.Lane]:
-    amounts = [index for index, column in enumerate(columns) if column.kind in ("rate", "about")]
-    identity = range(amounts[0] if amounts else len(columns))
-    needed = {*identity, *amounts[:2]}
-    return [
-        _lane(
-            column,
-            column.name.split("_") if stacked else [column.name],
-            [row[index] for row in rows],
-            0 if index in needed else 1 if index in amounts else 2,
-        )
-        for index, column in enumerate(columns)
-    ]
-
-
-def _lane(column: Column, heading: list[str], cells: list[str], rank: int) -> _grid.Lane:
-    natural = readable = narrowest = _grid.natural_width(heading, cells)
-    if is_text := column.kind == "text":
-        readable = _grid.two_lines_width([*heading, *cells])
-        narrowest = _grid.words_width([*heading, *cells])
-    return _grid.Lane(
-        name=column.name,
-        heading=heading,
-        cells=cells,
-        natural=natural,
-        width=natural,
-        readable=readable,
-        narrowest=narrowest,
-        colors=[""] * len(cells),
-        folds=is_text,
-        right=not is_text,
-        rank=rank,
-    )
+def _help(name: str) -> str:
+    """What the sheet says of itself, above its Args."""
+    return (inspect.getdoc(sheets.load(name).run) or "").partition("\n\nArgs:")[0]

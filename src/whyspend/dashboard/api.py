@@ -1,6 +1,6 @@
 """The JSON API: every report as the command line writes it, byte for byte, in every format; and what pages load."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -11,10 +11,17 @@ from starlette.responses import JSONResponse, Response
 from whyspend import registry
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.exploring import known
+from whyspend.dashboard.links import sheet_path
 from whyspend.dashboard.markup import SAFE, asset, asset_bytes
 from whyspend.errors import UsageError, nearest
+from whyspend.model.sheet import Sheet
 from whyspend.serving import ASKING_REFUSALS, JSON, Endpoint, Parameter, RefusedError, Reply, Schema
+from whyspend.workspace import sheets
 from whyspend.workspace.questions import SHARED, Option, of_pairs, options_of
+from whyspend.workspace.sheet_questions import argument_of
+from whyspend.workspace.sheet_questions import of_pairs as sheet_of_pairs
+from whyspend.workspace.sheet_questions import options_of as sheet_options_of
+from whyspend.workspace.writing import forms_of
 
 TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -57,7 +64,7 @@ ANSWER: Schema = {
 
 @dataclass(frozen=True)
 class Api:
-    """Answers as files."""
+    """Answers as files: of reports, and what else a command answers."""
 
     desk: Desk
 
@@ -68,6 +75,7 @@ class Api:
         return [
             Endpoint("GET", "/api/reports", self.reports, replies=listed, door="session"),
             *(self._endpoint(name) for name in registry.names("reports")),
+            *(self._of_sheet(name) for name in sheets.NAMES),
             Endpoint("GET", "/static/{version}/{name}", self.asset, replies=file, door="open"),
         ]
 
@@ -84,6 +92,23 @@ class Api:
             replies={200: Reply("The answer.", {**contents, JSON: ANSWER})},
             refusals=ASKING_REFUSALS,
             parameters=tuple(_parameters(name)),
+            door="session",
+        )
+
+    def _of_sheet(self, name: str) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            form, pairs = _form_of(request, forms_of(Sheet))
+            return _file(await self.desk.written(sheet_of_pairs(name, pairs), form), name, form)
+
+        answer.__doc__ = sheets.question(name)
+        contents: dict[str, Schema] = {_media(form): {} for form in forms_of(Sheet)}
+        return Endpoint(
+            "GET",
+            f"/api/{sheet_path(name)}",
+            answer,
+            replies={200: Reply("The answer.", {**contents, JSON: {"type": "object"}})},
+            refusals=ASKING_REFUSALS,
+            parameters=tuple(_parameters_of_sheet(name)),
             door="session",
         )
 
@@ -109,24 +134,32 @@ class Api:
 
     async def _answered(self, request: Request, name: str) -> Response:
         known(name)
-        pairs = request.query_params.multi_items()
-        form = next((value for word, value in reversed(pairs) if word == "format"), "") or "json"
-        formats = registry.names("formats")
-        if form not in formats:
-            raise UsageError(
-                f"There is no format '{form[:40]}'.{nearest(form, formats)} There is: {', '.join(formats)}."
-            )
-        question = of_pairs(name, [pair for pair in pairs if pair[0] != "format"])
-        body = await self.desk.written(question, form)
-        headers = {
-            **SAFE,
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-        }
-        if form != "json":
-            # A file to keep: what it holds is never run as a page of this address.
-            headers["Content-Disposition"] = f'attachment; filename="{name}.{ENDINGS.get(form, form)}"'
-        return Response(body, media_type=TYPES.get(form, "application/octet-stream"), headers=headers)
+        form, pairs = _form_of(request, registry.names("formats"))
+        return _file(await self.desk.written(of_pairs(name, pairs), form), name, form)
+
+
+def _form_of(request: Request, formats: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
+    """The format that is asked for, and everything else that is."""
+    pairs = request.query_params.multi_items()
+    form = next((value for word, value in reversed(pairs) if word == "format"), "") or "json"
+    if form not in formats:
+        raise UsageError(
+            f"There is no format '{form[:40]}'.{nearest(form, formats)} There is: {', '.join(formats)}."
+        )
+    return form, [pair for pair in pairs if pair[0] != "format"]
+
+
+def _file(body: bytes, name: str, form: str) -> Response:
+    headers = {
+        **SAFE,
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+    if form != "json":
+        # A file to keep: what it holds is never run as a page of this address.
+        file = f"{name.replace(' ', '-')}.{ENDINGS.get(form, form)}"
+        headers["Content-Disposition"] = f'attachment; filename="{file}"'
+    return Response(body, media_type=TYPES.get(form, "application/octet-stream"), headers=headers)
 
 
 def _media(form: str) -> str:
@@ -139,6 +172,13 @@ def _parameters(name: str) -> Iterator[Parameter]:
     for option in options_of(name):
         yield Parameter(option.word, option.text, _schema(option))
     yield Parameter("format", "How it is written.", {"enum": registry.names("formats"), "default": "json"})
+
+
+def _parameters_of_sheet(name: str) -> Iterator[Parameter]:
+    for option in sheet_options_of(name):
+        is_needed = option.name == argument_of(name)
+        yield Parameter(option.word, option.text, _REPEATED if option.is_list else _schema(option), is_needed)
+    yield Parameter("format", "How it is written.", {"enum": forms_of(Sheet), "default": "json"})
 
 
 _REPEATED: Schema = {"type": "array", "items": {"type": "string"}}

@@ -4,20 +4,22 @@ An answer rests on the ledger's files, its prices, whyspend.toml and the day; wh
 what a month will end at, on the minute. That costs a few looks at the disk (see Asking.state), and no file is read.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from whyspend.config import Config, load
 from whyspend.dashboard.cache import Cache
-from whyspend.model import Table, Window
+from whyspend.model import Chart, Table, Window
+from whyspend.model.sheet import Sheet
 from whyspend.serving import Asking
 from whyspend.serving.asking import Signature, signature
 from whyspend.workspace import Workspace
 from whyspend.workspace.questions import Question, shell_line
+from whyspend.workspace.sheet_questions import SheetQuestion
 from whyspend.workspace.windows import window, zone
-from whyspend.workspace.writing import has_pictures, written
+from whyspend.workspace.writing import has_pictures, refuse_unless_able, written
 
 OF_A_DAY = frozenset({"report", "requests", "explain", "coverage", "whatif", "reconcile"})
 """Reports whose answer is the same all day long; that of any other may change with the minute."""
@@ -73,24 +75,38 @@ class Desk:
 
         return await self.known((question, pictures), ask, _size, question)
 
-    async def written(self, question: Question, form: str) -> bytes:
+    async def sheet(self, question: SheetQuestion) -> Sheet:
+        """The answer of a question that no report answers.
+
+        Raises:
+            WhyspendError: as SheetQuestion.ask.
+            RefusedError: as Asking.ask.
+        """
+        return await self.known(question, question.ask, _size_of_sheet)
+
+    async def written(self, question: Question | SheetQuestion, form: str) -> bytes:
         """The answer of a question as the command writes it to a file.
 
         Raises:
-            WhyspendError: as Question.ask.
+            WhyspendError: as the question's ask; UsageError also where the format cannot write it.
             RefusedError: as Asking.ask.
         """
-        answer = await self.table(question, pictures=has_pictures(form))
+        answer: Table | Sheet
+        if isinstance(question, SheetQuestion):
+            refuse_unless_able(form, Sheet)
+            answer = await self.sheet(question)
+        else:
+            answer = await self.table(question, pictures=has_pictures(form))
         line = self.line(question)
         return await self.asking.ask(lambda place: written(answer, form, place.engine, line))
 
-    def line(self, question: Question) -> str:
+    def line(self, question: Question | SheetQuestion) -> str:
         """The command line that gives the same answer, tomorrow too.
 
         Raises:
             UsageError: days that cannot be meant.
         """
-        asked = _window(self.config(), question, datetime.now(UTC))
+        asked = _window(self.config(), question, datetime.now(UTC)) if question.has_days else None
         return shell_line(["whyspend", *question.arguments(self.typed, asked)])
 
     async def known(
@@ -129,12 +145,21 @@ def _moment(config: Config, question: Question | None) -> tuple[Hashable, ...]:
     return asked, today, None if is_settled and question.prices != "now" else minute
 
 
-def _window(config: Config, question: Question, now: datetime) -> Window:
+def _window(config: Config, question: Question | SheetQuestion, now: datetime) -> Window:
     return window(question.since, question.until, question.timezone or config.timezone, now)
 
 
 def _size(table: Table) -> int:
     cells = len(table.rows) * len(table.columns)
     cells += sum(len(row) for rows in table.details.values() for row in rows)
-    cells += sum(len(chart.rows) * len(chart.columns) for chart in table.charts)
-    return (cells + 50) * CELL_BYTES
+    return (cells + _drawn(table.charts) + 50) * CELL_BYTES
+
+
+def _size_of_sheet(sheet: Sheet) -> int:
+    parts = [part for part in (sheet.main, sheet.people, *sheet.more) if part is not None]
+    cells = sum(len(part.rows) * len(part.columns) for part in parts)
+    return (cells + _drawn(sheet.charts) + 50) * CELL_BYTES + len(sheet.block)
+
+
+def _drawn(charts: Sequence[Chart]) -> int:
+    return sum(len(chart.rows) * len(chart.columns) for chart in charts)

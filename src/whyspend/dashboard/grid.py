@@ -84,12 +84,18 @@ def grid(table: Table, link: Link = nowhere, *, most: int = MOST_ROWS, but: Sequ
     )
 
 
-def plain_grid(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> Grid:
-    """The table of a picture: its exact numbers."""
-    cells = (
-        tuple(_cell(column, value, value, "") for column, value in zip(columns, row, strict=True))
-        for row in rows
-    )
+def plain_grid(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]], link: Link = nowhere) -> Grid:
+    """A table without a total, such as that of a picture."""
+    names = [column.name for column in columns]
+    cells = []
+    for row in rows:
+        held = dict(zip(names, row, strict=True))
+        cells.append(
+            tuple(
+                _cell(column, value, value, link(column, value, held))
+                for column, value in zip(columns, row, strict=True)
+            )
+        )
     return Grid(tuple(map(_head, columns)), tuple(cells), ())
 
 

@@ -10,6 +10,7 @@ from whyspend.dashboard.grid import Link, Row
 from whyspend.model import Cell, Table, TableColumn, Window
 from whyspend.workspace.keys import BUILT_IN
 from whyspend.workspace.questions import THEN, Question
+from whyspend.workspace.sheet_questions import SheetQuestion
 
 OF_A_REQUEST = ("call_site", "model")
 """What a single request is shown by."""
@@ -31,6 +32,16 @@ def data_address(question: Question, form: str = "json") -> str:
     return _with(path, question, [("format", form)] if form != "json" else [])
 
 
+def sheet_address(question: SheetQuestion, form: str = "json") -> str:
+    """The answer of a question that no report answers, as a file."""
+    return _with(f"/api/{sheet_path(question.sheet)}", question, [("format", form)] if form != "json" else [])
+
+
+def sheet_path(sheet: str) -> str:
+    """`prices list` as a part of an address: `prices/list`."""
+    return sheet.replace(" ", "/")
+
+
 def overview_address(question: Question) -> str:
     """The overview of the days, filters and prices of a question."""
     return _with(_OVERVIEW, question.of("report"))
@@ -48,7 +59,7 @@ def elsewhere(question: Question, report: str) -> str:
     return address(question.of(report))
 
 
-def _with(path: str, question: Question, more: Collection[tuple[str, str]] = ()) -> str:
+def _with(path: str, question: Question | SheetQuestion, more: Collection[tuple[str, str]] = ()) -> str:
     pairs = [*question.pairs(), *more]
     return f"{path}?{urlencode(pairs)}" if pairs else path
 

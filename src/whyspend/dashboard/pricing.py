@@ -12,31 +12,18 @@ from starlette.responses import Response
 from whyspend.dashboard.answering import shown
 from whyspend.dashboard.controls import controls
 from whyspend.dashboard.desk import Desk
-from whyspend.dashboard.grid import Grid, Head, Shown, single
-from whyspend.dashboard.pictures import pictures
-from whyspend.dashboard.sheets import grid_of
+from whyspend.dashboard.grid import Grid, Head, Link, Row, Shown, nowhere, single
+from whyspend.dashboard.sheets import Leaf, leaf
 from whyspend.dashboard.showing import Showing, see
 from whyspend.dashboard.signing import changing_form, form_at, page_at
-from whyspend.ledger import prices as kept
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.serving import Endpoint, Guard
 from whyspend.spelling import visible
-from whyspend.workspace import Workspace
 from whyspend.workspace.closing import close
-from whyspend.workspace.listing import history, listed, without_price
-from whyspend.workspace.price_steps import steps
-from whyspend.workspace.questions import THEN, of_pairs, shell_line
-from whyspend.workspace.sheets import Column, Sheet
+from whyspend.workspace.questions import THEN, of_pairs
+from whyspend.workspace.sheet_questions import SheetQuestion, asked
 
 BASES = ("recorded", THEN, "now")
-
-CLOSED = (
-    Column("month"), Column("closed_on"), Column("timezone"), Column("calls", "count"), Column("unpriced", "count"),
-    Column("usd", "rate"),
-)  # fmt: skip
-
-SHEET_BYTES = 200_000
-"""What a sheet takes, about."""
 
 
 @dataclass(frozen=True)
@@ -77,75 +64,59 @@ class Pricing:
 
     async def _book(self, request: Request) -> Mapping[str, Any]:
         pairs = [pair for pair in request.query_params.multi_items() if pair[0] != "all"]
-        asked = of_pairs("report", pairs).of("report")
+        days = of_pairs("report", pairs).of("report")
         every = request.query_params.get("all", "") == "yes"
-        book, lacking, months, *priced = await asyncio.gather(
-            self._sheet(("prices", every), lambda place: listed(place, every=every)),
-            self._sheet(
-                ("unpriced", asked.since, asked.until, asked.timezone),
-                lambda place: without_price(place, place.window(asked.since, asked.until, asked.timezone)),
-            ),
-            self._sheet(("months",), _months),
-            *(self.desk.table(replace(asked, prices=basis).with_options(by=("model",))) for basis in BASES),
-        )
-        unpriced, entries = lacking
-        days = replace(asked, timezone="", where=(), prices=THEN).arguments()[1:]
-        return {
-            "question": asked,
-            "controls": replace(controls(asked.of("report"), ()), own=()),
-            "every": every,
-            "book": await asyncio.to_thread(grid_of, book, _to_model),
-            "unpriced": grid_of(unpriced),
-            "calls": priced[1].trust.calls,
-            "toml": list(dict.fromkeys(filter(None, entries))),
-            "months": grid_of(months),
-            "bases": _side_by_side(priced),
-            "days": shown(self.desk, asked, priced[1], most=0).days,
-            "commands": [
-                self._line("prices", "list", *(["--all"] if every else [])),
-                self._line("prices", "unpriced", *days),
-                *(
-                    self.desk.line(replace(asked, prices=basis).with_options(by=("model",)))
-                    for basis in BASES
+        at_bases = [replace(days, prices=basis).with_options(by=("model",)) for basis in BASES]
+        leaves, priced = await asyncio.gather(
+            asyncio.gather(
+                self._leaf(asked("prices list", all_=every), _to_model),
+                self._leaf(
+                    asked(
+                        "prices unpriced",
+                        since=days.since,
+                        until=days.until,
+                        timezone=days.timezone,
+                        where=days.where,
+                    )
                 ),
-            ],
+                self._leaf(asked("prices closed")),
+            ),
+            asyncio.gather(*map(self.desk.table, at_bases)),
+        )
+        book, unpriced, months = leaves
+        answers = [
+            shown(self.desk, each, answer, most=0) for each, answer in zip(at_bases, priced, strict=True)
+        ]
+        return {
+            "question": days,
+            "controls": replace(controls(days.of("report"), ()), own=()),
+            "every": every,
+            "book": book,
+            "unpriced": unpriced,
+            "months": months,
+            "bases": _side_by_side(priced),
+            "answers": answers,
+            "days": answers[0].days,
         }
 
     async def _model(self, model: str) -> Mapping[str, Any]:
-        found, book = await self._sheet(
-            ("history", model), lambda place: (history(place, model), place.prices.id)
-        )
+        question = asked("prices show", model=model)
+        sheet = await self.desk.sheet(question)
         return {
-            "model": visible(found.price),
-            "match": found.match,
-            "left_out": found.left_out,
-            "pictures": pictures([drawn] if (drawn := steps(found)) else []),
-            "rates": grid_of(found.sheet(book)),
-            "book": visible(book),
-            "command": self._line("prices", "show", model),
+            "leaf": await asyncio.to_thread(leaf, self.desk, question, sheet),
+            "book": visible(str(sheet.facts["price_book"])),
         }
 
-    async def _sheet(self, key: tuple[Any, ...], make: Any) -> Any:
-        return await self.desk.known(key, make, lambda _: SHEET_BYTES)
-
-    def _line(self, *arguments: str) -> str:
-        return shell_line(["whyspend", *arguments, *self.desk.typed])
+    async def _leaf(self, question: SheetQuestion, link: Link = nowhere) -> Leaf:
+        sheet = await self.desk.sheet(question)
+        return await asyncio.to_thread(leaf, self.desk, question, sheet, link)  # the whole book takes a while
 
 
-def _months(place: Workspace) -> Sheet:
-    held = kept.read(place.ledger.root)
-    rows = (
-        (month.month, month.on, month.timezone, month.calls, month.unpriced, month.usd)
-        for month in (held.closed if held else ())
-    )
-    return Sheet(CLOSED, tuple(rows))
-
-
-def _to_model(column: Column, row: Sequence[Cell]) -> str:
-    """To the history of a model; the first two cells of a row are its provider and name."""
-    provider, name = row[0], row[1]
+def _to_model(column: TableColumn, name: Cell, row: Row) -> str:
+    """To the history of a model."""
     if column.name != "model" or not name:
         return ""
+    provider = row["provider"]
     return f"/prices/show?{urlencode({'model': f'{provider}/{name}' if provider else name})}"
 
 

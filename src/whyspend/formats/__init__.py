@@ -1,7 +1,8 @@
 """How an answer is written: each file is `write(table, out, **options)`; `_` files are shared.
 
-A format that can put a digest on a page has `write_digest(digest, out, **options)`, too. What others need of them to
-write single values is named here.
+A format that can put a digest on a page has `write_digest(digest, out, **options)`, too, and one that can write rows
+that are no answer of a report `write_sheet(sheet, out, **options)`. What others need of them to write single values is
+named here.
 """
 
 from whyspend.formats._cells import (

@@ -9,11 +9,14 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.model.sheet import Rows, Sheet
 from whyspend.spelling import (
+    about,
     count,
     exact,
     money,
     percent,
+    rate,
     rounded_together,
     short_count,
     sign,
@@ -21,7 +24,9 @@ from whyspend.spelling import (
     visible,
 )
 
-NUMBER_UNITS = frozenset({"calls", "requests", "tokens", "usd", "share", "ms", "number", "place"})
+NUMBER_UNITS = frozenset(
+    {"calls", "requests", "tokens", "count", "usd", "rate", "about", "share", "ms", "number", "place"}
+)
 """Shown at the right of their column, and never cut."""
 
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
@@ -120,6 +125,26 @@ def for_people(table: Table) -> Table:
     )
 
 
+def sheet_for_people(sheet: Sheet) -> list[Rows]:
+    """The rows of a sheet as people read them, and more rows below: those that there are, without columns that hold
+    nothing or that something else tells."""
+    kept = (sheet.people or sheet.main, *sheet.more)
+    return [_without_empty(rows) for rows in kept if rows.rows]
+
+
+def _without_empty(held: Rows) -> Rows:
+    kept = [
+        index
+        for index, column in enumerate(held.columns)
+        if not column.told and any(row[index] is not None for row in held.rows)
+    ]
+    return replace(
+        held,
+        columns=tuple(held.columns[index] for index in kept),
+        rows=tuple(tuple(row[index] for index in kept) for row in held.rows),
+    )
+
+
 def _in_zone(value: Cell, zone: tzinfo) -> Cell:
     return in_utc(value).astimezone(zone) if isinstance(value, datetime) else value
 
@@ -191,6 +216,10 @@ def _number(column: TableColumn, value: Decimal, compact: bool) -> str:
     signed = is_change(column)
     if column.unit == "usd":
         return money(value, signed=signed)
+    if column.unit == "rate":
+        return rate(value, signed=signed)
+    if column.unit == "about":
+        return about(value)
     if column.unit == "share":
         return percent(value, signed=signed)
     mark = sign(value, signed)

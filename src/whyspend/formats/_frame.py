@@ -6,6 +6,7 @@ from decimal import Decimal
 from whyspend.formats._cells import in_utc
 from whyspend.model import Cell, Table, Trust, Window
 from whyspend.model.digest import Digest
+from whyspend.model.sheet import Sheet
 from whyspend.spelling import money, percent, visible
 
 
@@ -39,6 +40,17 @@ def shown_digest(digest: Digest) -> tuple[str, list[str], list[str]]:
     """Of a digest for people: its title, its headline, and the trust line and notes at its end."""
     end = [trust_line(digest.trust), *map(visible, digest.notes)]
     return visible(f"digest · {days_of(digest.window)}"), [*map(visible, digest.headline)], end
+
+
+def sheet_title(sheet: Sheet) -> str:
+    """The command and what it is of: `prices unpriced · 2026-11-15 to 2026-11-21 · UTC`."""
+    return visible(" · ".join(filter(None, (sheet.name, subject(sheet)))))
+
+
+def subject(sheet: Sheet) -> str:
+    """Of what a sheet is: its model, its ledger, its days; empty where its name says it."""
+    days = days_of(sheet.window) if sheet.window else ""
+    return visible(" · ".join(filter(None, (sheet.about, days))))
 
 
 def headline(table: Table) -> list[str]:

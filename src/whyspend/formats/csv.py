@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from whyspend.formats._cells import flat_name, plain
 from whyspend.model import Cell, Table
+from whyspend.model.sheet import Sheet
 
 # What acts when a file is printed or read line by line: controls, line and paragraph ends, text direction,
 # and halves of surrogate pairs, which UTF-8 cannot hold.
@@ -36,6 +37,14 @@ def write(table: Table, out: BinaryIO, *, header: bool = True) -> None:
     days = (table.window.since.isoformat(), table.window.until.isoformat())
     kept = [index for index, column in enumerate(table.columns) if not column.derived]
     out.write(_lines([*days, *(_cell(row[index]) for index in kept)] for row in table.rows))
+
+
+def write_sheet(sheet: Sheet, out: BinaryIO) -> None:
+    """Write every column that is not derived, as in an answer, but without days; UTF-8, lines end with LF."""
+    columns = sheet.main.columns
+    kept = [index for index, column in enumerate(columns) if not column.derived]
+    out.write(_lines([[safe(columns[index].name) for index in kept]]))
+    out.write(_lines([_cell(row[index]) for index in kept] for row in sheet.main.rows))
 
 
 def header_line(table: Table) -> bytes:

@@ -3,10 +3,11 @@
 from typing import BinaryIO
 
 from whyspend.formats._cells import for_people
-from whyspend.formats._frame import shown_digest, title
-from whyspend.formats._page import Markup, answer, command_line, figure, joined, of_rows, page, tag
+from whyspend.formats._frame import sheet_title, shown_digest, title
+from whyspend.formats._page import Markup, answer, command_line, figure, joined, of_rows, page, sheet, tag
 from whyspend.model import Table
 from whyspend.model.digest import Digest, Section
+from whyspend.model.sheet import Sheet
 
 PICTURES = True
 """It shows the charts of an answer, so they are wanted."""
@@ -57,6 +58,11 @@ def write_digest(digest: Digest, out: BinaryIO) -> None:
         command_line("The same digest: ", digest.command),
     )
     out.write(page(f"whyspend {name}", body).encode("utf-8"))
+
+
+def write_sheet(sheet_: Sheet, out: BinaryIO, *, command: str = "") -> None:
+    """Write the headline, the pictures, the rows, more rows, the notes, what can be copied and the command; UTF-8."""
+    out.write(page(f"whyspend {sheet_title(sheet_)}", sheet(sheet_, command)).encode("utf-8"))
 
 
 def _section(section: Section) -> Markup:

@@ -1,13 +1,14 @@
 """JSON: every column, row and total with exact numbers, and how far to trust them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import BinaryIO
 
 from whyspend.formats._cells import plain
-from whyspend.model import Cell, Table, Trust, Window
+from whyspend.model import Cell, Table, TableColumn, Trust, Window
 from whyspend.model.digest import Digest
+from whyspend.model.sheet import Fact, Rows, Sheet
 from whyspend.spelling import storable
 
 
@@ -46,6 +47,29 @@ def write_digest(digest: Digest, out: BinaryIO) -> None:
         "command": string(digest.command),
     }
     out.write(f"{_members(members)}\n".encode())
+
+
+def write_sheet(sheet: Sheet, out: BinaryIO) -> None:
+    """Write one JSON object, UTF-8: what holds for all rows, then the rows under their name, one a line, then more."""
+    facts = {name: _fact(fact) for name, fact in sheet.facts.items()}
+    out.write(object_of(facts, sheet.main, *sheet.more).encode())
+
+
+def _fact(fact: Fact) -> str:
+    if isinstance(fact, tuple):
+        return f"[{', '.join(string(each) if isinstance(each, str) else literal(each) for each in fact)}]"
+    return literal(fact)
+
+
+def object_of(members: Mapping[str, str], *parts: Rows) -> str:
+    """One object with a line end: members that are JSON already, then rows under their names, one a line."""
+    made = {rows.name: _lines(map(_object, _records(rows.columns, rows.rows))) for rows in parts}
+    return f"{_members({**members, **made})}\n"
+
+
+def _records(columns: Sequence[TableColumn], rows: Iterable[Sequence[Cell]]) -> Iterable[Mapping[str, Cell]]:
+    names = [column.name for column in columns]
+    return (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def _answer(table: Table) -> dict[str, str]:

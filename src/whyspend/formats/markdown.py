@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from whyspend.formats._cells import NUMBER_UNITS, display, for_people, total_row
-from whyspend.formats._frame import headline, remarks, shown_digest, title, trust_line
+from whyspend.formats._cells import NUMBER_UNITS, display, for_people, sheet_for_people, total_row
+from whyspend.formats._frame import headline, remarks, sheet_title, shown_digest, title, trust_line
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.model.digest import Digest
+from whyspend.model.sheet import Rows, Sheet
 from whyspend.spelling import visible
 
 # An underscore within a word and a dollar sign before a digit mean nothing in GitHub's Markdown.
@@ -50,27 +51,47 @@ def write_digest(digest: Digest, out: BinaryIO) -> None:
     out.write(("\n".join(lines) + "\n").encode("utf-8"))
 
 
-def _fenced(command: str) -> str:
-    """A command line that can be copied; nothing in it ends the block."""
+def write_sheet(sheet: Sheet, out: BinaryIO) -> None:
+    """Write the title, the headline, the rows, more rows, the notes and what can be copied; UTF-8."""
+    lines = [f"**{_prose(sheet_title(sheet))}**"]
+    if sheet.headline:
+        lines += ["", *(f"{_line_of_prose(visible(each))}  " for each in sheet.headline)]
+    for rows in sheet_for_people(sheet):
+        if not rows.is_long:
+            lines += ["", *([f"{_line_of_prose(visible(rows.title))}:", ""] if rows.title else [])]
+            lines += _row_lines(rows)
+    if sheet.notes:
+        lines += ["", *(f"- {_line_of_prose(visible(note))}" for note in sheet.notes)]
+    if sheet.block:
+        lines += ["", _fenced("\n".join(map(visible, sheet.block.rstrip().splitlines())), "toml")]
+    out.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _fenced(text: str, language: str = "sh") -> str:
+    """Text that can be copied, such as a command line; nothing in it ends the block."""
     fence = "```"
-    while fence in command:
+    while fence in text:
         fence += "`"
-    return f"{fence}sh\n{command}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _table_lines(table: Table) -> list[str]:
-    columns = table.columns
-    lines = [
+    lines = _row_lines(table)
+    if total := total_row(table, _cell):
+        lines.append(_line([f"**{cell}**" if cell else "" for cell in total]))
+    return lines
+
+
+def _row_lines(held: Table | Rows) -> list[str]:
+    columns = held.columns
+    return [
         _line([_prose(visible(column.name)) for column in columns]),
         _line(["---:" if column.unit in NUMBER_UNITS else "---" for column in columns]),
         *(
             _line([_cell(column, value) for column, value in zip(columns, row, strict=True)])
-            for row in table.rows
+            for row in held.rows
         ),
     ]
-    if total := total_row(table, _cell):
-        lines.append(_line([f"**{cell}**" if cell else "" for cell in total]))
-    return lines
 
 
 def _line(cells: list[str]) -> str:

@@ -14,6 +14,7 @@ from arro3.core import Table as ArrowTable
 from whyspend.errors import InputError
 from whyspend.formats._cells import NUMBER_UNITS, flat_name, in_utc, plain
 from whyspend.model import Cell, Engine, Table, TableColumn
+from whyspend.model.sheet import Sheet
 from whyspend.spelling import exact, rounded, storable, visible
 
 _NAME = "whyspend_answer"
@@ -37,7 +38,23 @@ def write(table: Table, out: BinaryIO, *, engine: Engine) -> None:
     Raises:
         InputError: a number has more than 26 digits before the point.
     """
-    engine.offer(_NAME, arrow_table(table))
+    _written(arrow_table(table), out, engine)
+
+
+def write_sheet(sheet: Sheet, out: BinaryIO, *, engine: Engine) -> None:
+    """Write every column with its type, as in an answer, but without days.
+
+    Raises:
+        InputError: a number has more than 26 digits before the point.
+    """
+    columns, rows = sheet.main.columns, sheet.main.rows
+    arrays = [_array(column, [row[index] for row in rows]) for index, column in enumerate(columns)]
+    names = [visible(column.name) for column in columns]
+    _written(ArrowTable.from_arrays(arrays, names=names), out, engine)
+
+
+def _written(arrow: ArrowTable, out: BinaryIO, engine: Engine) -> None:
+    engine.offer(_NAME, arrow)
     try:
         with tempfile.TemporaryDirectory(prefix="whyspend-") as folder:
             path = Path(folder) / "answer.parquet"
@@ -69,7 +86,7 @@ def _array(column: TableColumn, values: Sequence[Cell]) -> Array:
         return _series(column.name, values)
     if column.unit in NUMBER_UNITS:
         small_counts = all(isinstance(value, int) and value.bit_length() < 64 for value in known)
-        is_count = column.unit not in ("usd", "share", "number") and small_counts
+        is_count = column.unit not in ("usd", "rate", "about", "share", "number") and small_counts
         return Array(values, DataType.int64()) if is_count else _decimals(column.name, values)
     if column.unit == "time" or (
         column.unit == "date" and any(isinstance(value, datetime) for value in known)

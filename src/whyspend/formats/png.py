@@ -3,8 +3,9 @@
 from typing import BinaryIO
 
 from whyspend.charts.png import png
-from whyspend.formats._frame import title
+from whyspend.formats._frame import sheet_title, title
 from whyspend.model import Table
+from whyspend.model.sheet import Sheet
 
 PICTURES = True
 
@@ -16,3 +17,12 @@ def write(table: Table, out: BinaryIO) -> None:
         MissingExtraError: resvg is not installed.
     """
     out.write(png(title(table), table.charts))
+
+
+def write_sheet(sheet: Sheet, out: BinaryIO) -> None:
+    """Write the pictures of a sheet in the same way.
+
+    Raises:
+        MissingExtraError: resvg is not installed.
+    """
+    out.write(png(sheet_title(sheet), sheet.charts))

@@ -3,8 +3,9 @@
 from typing import BinaryIO
 
 from whyspend.charts import poster
-from whyspend.formats._frame import title
+from whyspend.formats._frame import sheet_title, title
 from whyspend.model import Table
+from whyspend.model.sheet import Sheet
 
 PICTURES = True
 
@@ -15,3 +16,8 @@ def write(table: Table, out: BinaryIO) -> None:
     An answer without pictures becomes one that says so.
     """
     out.write(f"{poster(title(table), table.charts)}\n".encode())
+
+
+def write_sheet(sheet: Sheet, out: BinaryIO) -> None:
+    """Write the pictures of a sheet in the same way."""
+    out.write(f"{poster(sheet_title(sheet), sheet.charts)}\n".encode())

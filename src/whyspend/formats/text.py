@@ -15,8 +15,10 @@ from whyspend.formats._cells import (
 )
 from whyspend.formats._frame import headline, remarks, shown_digest, title, trust_line
 from whyspend.formats._grid import Lane
+from whyspend.formats._sheet import sheet_lines
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.model.digest import Digest
+from whyspend.model.sheet import Sheet
 from whyspend.spelling import visible
 
 _NARROWEST_SENTENCE = 30
@@ -75,6 +77,12 @@ def write_digest(digest: Digest, out: BinaryIO, *, width: int | None = None, col
         "",
         *(line for text in (*end, f"$ {visible(digest.command)}") for line in _grid.wrapped(text, width)),
     ]
+    out.write(("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def write_sheet(sheet: Sheet, out: BinaryIO, *, width: int | None = None, color: bool = False) -> None:
+    """Write what it is of, the headline, the rows, the notes and what can be copied; UTF-8, LF."""
+    lines = sheet_lines(sheet, width, _grid.BOLD if color else "")
     out.write(("\n".join(lines) + "\n").encode("utf-8"))
 
 

@@ -248,9 +248,10 @@ class TableColumn:
 
     name: str
     unit: str
-    """text, id (never cut), date, time, calls, requests, tokens, usd, share (a fraction of 1), ms, url, series (one
-    value a day), place (the line's number), sentence, segment (values by dimension) or number (of what, the row
-    says)."""
+    """text (the value of a key), word (any other), id (never cut), date, time, calls, requests, tokens, count (of
+    anything else), usd, rate (USD that are never rounded), about (USD, an estimate), share (a fraction of 1), ms, url,
+    series (one value a day), place (the line's number), sentence, segment (values by dimension) or number (of what,
+    the row says)."""
     derived: bool = False
     """Follows from other figures or another window: shown to people and in JSON, left out of the CSV contract."""
     told: bool = False

@@ -5,7 +5,7 @@ from datetime import date
 from whyspend.model import Cell, Chart, TableColumn
 from whyspend.pricing.book import ALL_DAYS, NO_TIER, Rate
 from whyspend.pricing.quote import instant
-from whyspend.workspace.listing import History, own_buckets
+from whyspend.workspace.price_history import History, own_buckets
 from whyspend.workspace.price_words import quoted_rate
 
 DRAWN = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -27,7 +27,7 @@ def steps(history: History) -> Chart | None:
             rows.append((_day(cell), *amounts))
     if len(rows) < 2 or not names:
         return None
-    columns = (TableColumn("since", "date"), *(TableColumn(n.removesuffix("_tokens"), "usd") for n in names))
+    columns = (TableColumn("since", "date"), *(TableColumn(n.removesuffix("_tokens"), "rate") for n in names))
     return Chart("price_steps", f"{history.price}: USD per million tokens", columns, tuple(rows))
 
 

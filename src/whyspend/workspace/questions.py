@@ -90,6 +90,11 @@ class Question:
             **more,
         )
 
+    @property
+    def has_days(self) -> bool:
+        """Every report is about some days."""
+        return True
+
     def told(self, name: str) -> Any:
         """The value of an option; None where it is as by default."""
         return dict(self.options).get(name)
@@ -112,7 +117,7 @@ class Question:
         if self.prices != THEN:
             found.append(("prices", self.prices))
         words = {option.name: option for option in options_of(self.report)}
-        return found + [(words[name].word, _written(words[name], value)) for name, value in self.options]
+        return found + [(words[name].word, written(words[name], value)) for name, value in self.options]
 
     def arguments(self, typed: Iterable[str] = (), window: Window | None = None) -> list[str]:
         """The arguments of `whyspend` that ask it, in the order of the command's help.
@@ -128,15 +133,15 @@ class Question:
             if value is True:
                 found.append(f"--{option.word}")
             elif option.is_list and value is not None and option.name != "by":
-                found += [part for each in value for part in _flag(option.word, each)]
+                found += [part for each in value for part in flag(option.word, each)]
             elif value is not None:
-                found += _flag(option.word, _written(option, value))
+                found += flag(option.word, written(option, value))
         found += [flag for flag in WITHOUT_NETWORK.get(self.report, ()) if flag not in found]
-        found += _flag("timezone", self.timezone) if self.timezone else []
-        found += [part for text in self.where for part in _flag("where", text)]
-        found += _flag("prices", self.prices) if self.prices != THEN else []
+        found += flag("timezone", self.timezone) if self.timezone else []
+        found += [part for text in self.where for part in flag("where", text)]
+        found += flag("prices", self.prices) if self.prices != THEN else []
         days = (("since", since), ("until", until))
-        return [*found, *typed, *(part for name, value in days if value for part in _flag(name, value))]
+        return [*found, *typed, *(part for name, value in days if value for part in flag(name, value))]
 
 
 def options_of(report: str) -> tuple[Option, ...]:
@@ -153,7 +158,7 @@ def options_in(report: ModuleType) -> tuple[Option, ...]:
     hints = get_type_hints(report.run)
     lines = _arguments(inspect.getdoc(report.run) or "")
     return tuple(
-        Option(name, hints[name], parameter.default, lines.get(name, ""))
+        Option(name, hints[name], parameter.default, lines.get(name) or SHARED.get(name, ""))
         for name, parameter in inspect.signature(report.run).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     )
@@ -178,7 +183,7 @@ def of_pairs(report: str, pairs: Iterable[tuple[str, str]]) -> Question:
         if word == "where":
             where += [text] if text.strip() else []
         elif word in words:
-            told |= _read(words[word], text, told)
+            told |= read(words[word], text, told)
         elif word in SHARED:
             shared |= {word: text.strip()} if text.strip() else {}
         else:
@@ -228,18 +233,19 @@ def _sign(sign: str) -> str:
     return sign if sign.isprintable() else "".join(f"\\x{byte:02x}" for byte in sign.encode())
 
 
-def _flag(word: str, value: str) -> list[str]:
+def flag(word: str, value: str) -> list[str]:
     """An option and its value; in one word where the value could be taken for an option."""
     return [f"--{word}={value}"] if value.startswith("-") else [f"--{word}", value]
 
 
-def _written(option: Option, value: Any) -> str:
+def written(option: Option, value: Any) -> str:
+    """A value as the query of an address and a command line have it."""
     if value is True or value is False:
         return "yes" if value else "no"
     return ",".join(value) if option.is_list else str(value)
 
 
-def _read(option: Option, text: str, told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def read(option: Option, text: str, told: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What an option is told by a text, and was told before where it takes several; nothing for an empty text."""
     if option.is_list:
         parts = tuple(part.strip() for part in text.split(",") if part.strip())

@@ -8,6 +8,7 @@ from pathlib import Path
 from whyspend import charts
 from whyspend.formats._page.answer import answer, command_line, figure, grid, of_rows, said
 from whyspend.formats._page.markup import Markup, joined, tag
+from whyspend.formats._page.sheet import sheet
 
 __all__ = [
     "Markup",
@@ -20,6 +21,7 @@ __all__ = [
     "page",
     "said",
     "script",
+    "sheet",
     "style",
     "tag",
 ]
