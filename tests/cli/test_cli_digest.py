@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.alerts.servers import receiver
 from tests.alerts.slack_api import CHANNEL, TOKEN, slack
 from tests.alerts.smtp import Mailbox, served
 from tests.cli.conftest import Run
+from tests.cli.shell import command, environment
 from tests.reports.spending import PRICED, place, publish, spend
 
 from whyspend.charts import png
@@ -115,6 +117,66 @@ def test_a_channel_that_is_away_exits_with_3_and_the_others_are_told(
         assert whyspend("digest", "--notify").code == 2
 
 
+def test_after_a_failure_only_those_get_it_that_did_not(whyspend: Run, spent: Path) -> None:
+    box = Mailbox()
+    with receiver((404, {}, b"no_team"), (200, {}, b"ok")) as slack_, served(box) as port:
+        configured(
+            spent,
+            f'[alerts.team]\ntype = "slack"\nurl = "{slack_.base}"\n'
+            f'[alerts.mail]\ntype = "email"\nhost = "127.0.0.1"\nport = {port}\n'
+            'security = "plain"\nsender = "costs@example.com"\nto = "leads@example.com"\n',
+        )
+        first = whyspend("digest", "--notify")
+        assert (first.code, len(slack_.received), len(box.mails)) == (3, 1, 1)
+        planned = whyspend("digest", "--notify", "--dry-run")
+        assert "Would send to team: " in planned.err and "mail has it since " in planned.err
+        second = whyspend("digest", "--notify")
+        assert (second.code, len(slack_.received), len(box.mails)) == (0, 2, 1)
+        assert "Sent to team." in second.err and "--again sends it once more." in second.err
+        third = whyspend("digest", "--notify", "--to", "mail")
+        assert (third.code, len(slack_.received), len(box.mails)) == (0, 2, 1)
+        whyspend("digest", "--notify", "--again")
+        assert (len(slack_.received), len(box.mails)) == (3, 2)
+
+
+def test_another_digest_is_not_the_one_that_was_sent(whyspend: Run, spent: Path) -> None:
+    with receiver() as server:
+        configured(spent, HOOK.format(name="team", url=server.base, more=""))
+        for count, arguments in enumerate(
+            ((), ("--since", "3d"), ("--timezone", "Asia/Tokyo"), ("--where", "feature=rag-search")), start=1
+        ):
+            for _ in range(2):
+                assert whyspend("digest", "--notify", *arguments).code == 0
+            assert len(server.received) == count
+
+
+def test_two_that_are_started_together_send_one(spent: Path) -> None:
+    with receiver() as server:
+        configured(spent, HOOK.format(name="team", url=server.base, more=""))
+        started = [
+            subprocess.Popen(
+                command("digest", "--notify"), cwd=spent, env=environment(), stdout=subprocess.DEVNULL
+            )
+            for _ in range(2)
+        ]
+        assert [each.wait(60) for each in started] == [0, 0]
+    assert len(server.received) == 1
+
+
+def test_a_damaged_note_of_who_got_it_is_an_error_with_a_way_out(whyspend: Run, spent: Path) -> None:
+    with receiver() as server:
+        configured(spent, HOOK.format(name="team", url=server.base, more=""))
+        whyspend("digest", "--notify")
+        note = spent / ".whyspend" / "state" / "digests.json"
+        note.write_text("{")
+        result = whyspend("digest", "--notify")
+        assert (result.code, result.err.count("\n")) == (2, 1)
+        assert "delete it, and they are sent once more" in result.err
+        note.unlink()
+        assert whyspend("digest", "--notify").code == 0
+    assert len(server.received) == 2
+
+
 def test_slack_and_mail_get_the_picture(whyspend: Run, spent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
     box = Mailbox()
@@ -154,6 +216,7 @@ def test_without_what_draws_pictures_it_is_sent_without_them(
     [
         (("--to", "team"), "--to goes with --notify."),
         (("--dry-run",), "--dry-run goes with --notify."),
+        (("--again",), "--again goes with --notify."),
         (("--format", "csv"), "'csv' is not one of 'html', 'json', 'markdown', 'text'"),
         (("--since", "2026-11-09", "--until", "2026-11-08"), "--since 2026-11-09 is after --until"),
     ],

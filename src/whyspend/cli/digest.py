@@ -1,6 +1,7 @@
 """`whyspend digest`: the week on one page, printed and sent."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     metavar="CHANNEL",
     help="With --notify: only to this channel, whatever its `only` says. Repeatable.",
 )
+@click.option("--again", is_flag=True, help="With --notify: also to channels that got it already.")
 @click.option("--dry-run", is_flag=True, help="With --notify: say who would get it, and send nothing.")
 @place_options
 def command(
@@ -50,6 +52,7 @@ def command(
     output: Path | None,
     notify: bool,
     to: tuple[str, ...],
+    again: bool,
     dry_run: bool,
     config: Path | None,
     ledger: str | None,
@@ -57,12 +60,12 @@ def command(
     """The week on one page: what was spent, why it changed, budgets, month end, what is odd, what has no owner.
 
     The days end yesterday unless --until says otherwise. Exits with 3 if a channel does not take it, and with 2 if
-    one is set up wrong.
+    one is set up wrong: run it again, and only those get it that did not.
     """
     from whyspend.workspace.digest import digest, whole_days
 
-    if (to or dry_run) and not notify:
-        raise UsageError(f"{'--to' if to else '--dry-run'} goes with --notify.")
+    if (to or again or dry_run) and not notify:
+        raise UsageError(f"{'--to' if to else '--again' if again else '--dry-run'} goes with --notify.")
     place = workspace(config, ledger)
     target = destination(form, output, append=False)
     wants = notify or has_pictures(form)
@@ -72,13 +75,15 @@ def command(
         write(made, form, target, False, place.engine)
         sys.stdout.flush()
     finally:  # a full disk, or a reader that went away, is no reason to tell nobody
-        code = _told(place, made, to, dry_run) if notify else 0
+        code = _told(place, made, to, where, again, dry_run) if notify else 0
     return code
 
 
-def _told(place: "Workspace", made: Digest, to: tuple[str, ...], dry_run: bool) -> int:
+def _told(
+    place: "Workspace", made: Digest, to: tuple[str, ...], where: tuple[str, ...], again: bool, dry_run: bool
+) -> int:
     """Send it, narrated on stderr; returns the exit code."""
-    from whyspend.workspace.sending import drawn, receivers, send
+    from whyspend.workspace.sending import drawn, had, receivers, send
 
     names = receivers(place, to)
     if not names:
@@ -86,17 +91,25 @@ def _told(place: "Workspace", made: Digest, to: tuple[str, ...], dry_run: bool) 
         return 0
     if dry_run:
         for name in names:
-            _say(f"Would send to {name}: {' '.join(made.headline)}")
+            got = None if again else had(place, made, name, where)
+            _say(_had(name, got) if got else f"Would send to {name}: {' '.join(made.headline)}")
         return 0
     try:
         made = drawn(made)
     except MissingExtraError as error:
         _say(f"It is sent without pictures. {error}")
     worst = 0
-    for name, failure in send(place, made, names):
-        _say(f"whyspend: channel {name}: {failure.why}" if failure else f"Sent to {name}.")
-        worst = max(worst, code_of(failure) if failure else 0)
+    for each in send(place, made, names, where=where, again=again):
+        if each.failure:
+            _say(f"whyspend: channel {each.channel}: {each.failure.why}")
+            worst = max(worst, code_of(each.failure))
+        else:
+            _say(_had(each.channel, each.got) if each.got else f"Sent to {each.channel}.")
     return worst
+
+
+def _had(name: str, got: datetime) -> str:
+    return f"{name} has it since {got:%Y-%m-%d %H:%M} UTC; --again sends it once more."
 
 
 def _say(line: str) -> None:

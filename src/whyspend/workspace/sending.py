@@ -1,14 +1,18 @@
 """Sending a digest: to which channels, and with which pictures."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from whyspend import registry
 from whyspend.config.channels import DIGEST, ChannelConfig
-from whyspend.errors import ConfigError
+from whyspend.errors import ConfigError, LedgerError
+from whyspend.ledger import digests
+from whyspend.ledger.digests import Got
 from whyspend.model.digest import Digest, Section
 from whyspend.workspace import Workspace
 from whyspend.workspace.notify import FAILURES, Failure, failure_of
+from whyspend.workspace.windows import instant, micros
 
 
 def receivers(place: Workspace, names: Sequence[str] = ()) -> list[str]:
@@ -34,16 +38,63 @@ def drawn(made: Digest) -> Digest:
     return replace(made, sections=tuple(map(_drawn, made.sections)))
 
 
-def send(place: Workspace, made: Digest, names: Sequence[str]) -> Iterator[tuple[str, Failure | None]]:
-    """Send to each channel: its name, and how it failed, or None where it was accepted."""
-    for name in names:
-        try:
-            channel = place.config.channel(name)
-            registry.load("alerts", channel.type).send_digest(made, **channel.options)
-        except FAILURES as error:
-            yield name, failure_of(name, error)
-        else:
-            yield name, None
+@dataclass(frozen=True)
+class Delivery:
+    """What sending to one channel came to: it got the digest, unless one of these is there."""
+
+    channel: str
+    failure: Failure | None = None
+    got: datetime | None = None
+    """It has it already, since then; nothing was sent."""
+
+
+def send(
+    place: Workspace, made: Digest, names: Sequence[str], *, where: Sequence[str] = (), again: bool = False
+) -> Iterator[Delivery]:
+    """Send to each channel that does not have the digest of these days; what it is not sent for is written down.
+
+    Args:
+        place: configuration and ledger.
+        made: the digest, with its pictures.
+        names: of channels.
+        where: of which calls the digest is.
+        again: also to those that have it.
+
+    Raises:
+        LedgerError: another process sends for too long, or who got what cannot be read or written.
+    """
+    root, known = place.ledger.root, key_of(made, where)
+    with digests.exclusive(root) as is_ours:
+        if not is_ours:
+            raise LedgerError(
+                "Another whyspend is sending digests of this ledger. Nothing was sent here; run it again after that."
+            )
+        state = digests.read(root)
+        for name in names:
+            if not again and (at := state.when(name, known)) is not None:
+                yield Delivery(name, got=instant(at))
+                continue
+            try:
+                channel = place.config.channel(name)
+                registry.load("alerts", channel.type).send_digest(made, **channel.options)
+            except FAILURES as error:
+                yield Delivery(name, failure_of(name, error))
+                continue
+            state = state.with_one(Got(channel=name, digest=known, at=micros(place.now)))
+            digests.write(root, state)
+            yield Delivery(name)
+
+
+def had(place: Workspace, made: Digest, name: str, where: Sequence[str] = ()) -> datetime | None:
+    """Since when a channel has a digest; None: it does not."""
+    at = digests.read(place.ledger.root).when(name, key_of(made, where))
+    return None if at is None else instant(at)
+
+
+def key_of(made: Digest, where: Sequence[str]) -> str:
+    """What digests are told apart by: their days, the time zone, and of which calls they are."""
+    days = f"{made.window.since}..{made.window.until} {made.window.timezone}"
+    return " ".join([days, *sorted(where)])
 
 
 def _takes(channel: ChannelConfig) -> bool:
