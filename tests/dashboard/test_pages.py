@@ -111,6 +111,43 @@ def test_cells_lead_to_the_same_question_of_one_value_one_day_and_one_cause(serv
     assert f"/reports/explain?{WEEK}&driver=1" in served.page(f"/reports/explain?{WEEK}").links
 
 
+def test_the_numbers_of_a_picture_lead_where_its_bars_lead(served: Served) -> None:
+    """For the keyboard, and without scripts."""
+    links = served.page(f"/reports/report?{WEEK}").links
+    assert "/reports/report?since=2026-11-17&until=2026-11-17" in links
+    days_to_come = served.page(f"/reports/forecast?{WEEK}").links
+    assert not [link for link in days_to_come if "since=2026-11-17" in link]
+
+
+def test_each_filter_can_be_taken_away_on_its_own(served: Served) -> None:
+    page = served.page(f"/reports/report?{WEEK}&where=feature%3Drag-search&where=env%3Dproduction")
+    assert f"/reports/report?{WEEK}&where=env%3Dproduction" in page.links
+    assert f"/reports/report?{WEEK}&where=feature%3Drag-search" in page.links
+
+
+def test_what_few_ask_for_stands_aside_unless_it_is_told(served: Served) -> None:
+    def aside(more: str) -> dict[str, str | None]:
+        page = served.page(f"/reports/report?{WEEK}{more}")
+        return next(
+            found for tag, found in page.tags if tag == "details" and found.get("class") == "more-fields"
+        )
+
+    assert "open" not in aside("")
+    assert "open" in aside("&top=3")
+
+
+def test_reports_without_a_page_of_their_own_are_those_of_explore(served: Served) -> None:
+    for path, name in (("/reports/anomalies", "/reports/report"), ("/reports/explain", "/reports/explain")):
+        page = served.page(f"{path}?{WEEK}")
+        (current,) = [found["href"] for tag, found in page.tags if found.get("aria-current") == "page"]
+        assert current == f"{name}?{WEEK}"
+
+
+def test_the_days_that_hold_by_default_are_the_marked_ones(served: Served) -> None:
+    marked = [found["href"] for _, found in served.page("/").tags if found.get("aria-current") == "true"]
+    assert marked == ["/?since=7d"]
+
+
 def test_from_the_overview_to_a_single_request(served: Served) -> None:
     explain = served.page(_first(served.page(f"/?{WEEK}"), "/reports/explain?"))
     cause = served.page(_first(explain, "driver=1"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from whyspend import registry
 from whyspend.dashboard.desk import Desk
-from whyspend.dashboard.grid import MOST_ROWS, Grid, grid, records
+from whyspend.dashboard.grid import MOST_ROWS, Grid, grid, nowhere, records
 from whyspend.dashboard.links import address, data_address, links
 from whyspend.dashboard.pictures import Picture, pictures
 from whyspend.formats._frame import headline, remarks, trust_line
@@ -16,6 +16,10 @@ from whyspend.workspace.questions import Question
 
 _HEAD, _LINE = re.compile(r"\[[^ ]*\]"), re.compile(r"""("[^"]*"|[\w-]+) = .*""")
 """Lines of a table of whyspend.toml, as notes have them."""
+
+
+_AHEAD = ("budgets", "forecast")
+"""Reports whose pictures have days to come, of which there is nothing to ask."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def shown(
     desk: Desk, question: Question, table: Table, *, most: int = MOST_ROWS, but: tuple[str, ...] = ()
 ) -> Answer:
     """An answer for a page: so many rows of it, without some columns."""
-    window = table.window
+    window, link = table.window, links(question, table, desk.config().dimensions)
     days = str(window.since) if window.since == window.until else f"{window.since} to {window.until}"
     return Answer(
         question=question,
@@ -53,8 +57,8 @@ def shown(
         address=address(question),
         days=f"{days}, {window.timezone}",
         headline=headline(table),
-        grid=grid(table, links(question, table, desk.config().dimensions), most=most, but=but),
-        pictures=pictures(table.charts),
+        grid=grid(table, link, most=most, but=but),
+        pictures=pictures(table.charts, nowhere if question.report in _AHEAD else link),
         details=tuple((visible(name), records(rows, most)) for name, rows in table.details.items() if rows),
         trust=trust_line(table.trust).removeprefix("trust: "),
         notes=_with_blocks(remarks(table)),

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from whyspend.dashboard.links import address
+from whyspend.dashboard.links import address, every_line
 from whyspend.workspace.keys import BUILT_IN
 from whyspend.workspace.questions import SHARED, THEN, Option, Question, options_of
 
@@ -11,6 +12,15 @@ PRICES = (THEN, "now", "recorded")
 
 PRESETS = (("7 days", "7d"), ("30 days", "30d"), ("3 months", "3m"))
 """Windows that are one click away."""
+
+SINCE = "7d"
+"""The first day of a question that does not say."""
+
+_RARE = frozenset(
+    {"top", "driver", "show-requests", "include-muted", "backtest", "variants", "suggest", "try", "budgets", "recorded",
+     "tolerance", "timezone"}
+)  # fmt: skip
+"""Controls that stand behind one more click, unless they are told something: what most do not ask for."""
 
 _KEYS = ("by", "each", "dimension")
 """Options whose values are names of keys."""
@@ -31,6 +41,20 @@ class Control:
     hint: str = ""
     """What holds where it is empty."""
 
+    @property
+    def is_rare(self) -> bool:
+        """Whether most do not ask for it."""
+        return self.name in _RARE
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter that is told."""
+
+    text: str
+    without: str
+    """The address of the same question without it."""
+
 
 @dataclass(frozen=True)
 class Controls:
@@ -39,17 +63,27 @@ class Controls:
     days: tuple[Control, ...]
     own: tuple[Control, ...]
     """Those of the report."""
-    where: tuple[str, ...]
+    where: tuple[Filter, ...]
     presets: tuple[tuple[str, str, bool], ...]
     """(words, address, whether it is what is shown)."""
     keys: tuple[str, ...]
     prices: tuple[str, ...] = PRICES
 
+    @property
+    def common(self) -> list[Control]:
+        """Those that many ask for."""
+        return [each for each in (*self.own, *self.days) if not each.is_rare]
+
+    @property
+    def rare(self) -> list[Control]:
+        """The others."""
+        return [each for each in (*self.own, *self.days) if each.is_rare]
+
 
 def controls(question: Question, dimensions: Sequence[str]) -> Controls:
     """The form of a question."""
     days = (
-        Control("since", "text", question.since, SHARED["since"], hint="7d"),
+        Control("since", "text", question.since, SHARED["since"], hint=SINCE),
         Control("until", "text", question.until, SHARED["until"], hint="today"),
         Control(
             "prices",
@@ -64,7 +98,7 @@ def controls(question: Question, dimensions: Sequence[str]) -> Controls:
     return Controls(
         days,
         tuple(_control(option, question) for option in options_of(question.report)),
-        question.where,
+        tuple(map(partial(_filter, question), question.where)),
         presets(question),
         (*dimensions, *BUILT_IN),
     )
@@ -78,16 +112,15 @@ def presets(question: Question, of: str = "") -> tuple[tuple[str, str, bool], ..
         (
             words,
             of + address(asked).removeprefix(f"/reports/{question.report}") if of else address(asked),
-            question.since == since and not question.until,
+            (question.since or SINCE) == since and not question.until,
         )
         for words, since, asked in made
     )
 
 
-def every_line(question: Question) -> Question:
-    """The same question without the choice of one line of its answer: other days have other lines."""
-    is_chosen = question.report == "explain" and question.told("driver")
-    return question.with_options(driver=None) if is_chosen else question
+def _filter(question: Question, text: str) -> Filter:
+    kept = tuple(each for each in question.where if each != text)
+    return Filter(text, address(replace(every_line(question), where=kept)))
 
 
 def _control(option: Option, question: Question) -> Control:
@@ -99,4 +132,6 @@ def _control(option: Option, question: Question) -> Control:
     default = ",".join(option.default) if option.is_list else str(option.default)
     value = "" if told is None else ",".join(told) if option.is_list else str(told)
     kind = "number" if option.kind is int else "text"
-    return Control(option.word, kind, value, option.text, choices, default)
+    # 0 is none chosen, and with `top` all.
+    hint = {"top": "all"}.get(option.word, "") if default == "0" else default
+    return Control(option.word, kind, value, option.text, choices, hint)

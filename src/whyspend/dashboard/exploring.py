@@ -14,10 +14,10 @@ from starlette.responses import Response
 from whyspend import registry
 from whyspend.config import Config
 from whyspend.dashboard.answering import shown
-from whyspend.dashboard.controls import controls, every_line
+from whyspend.dashboard.controls import controls
 from whyspend.dashboard.desk import Desk
 from whyspend.dashboard.elsewhen import held
-from whyspend.dashboard.links import address, elsewhere
+from whyspend.dashboard.links import address, elsewhere, every_line
 from whyspend.dashboard.markup import templates
 from whyspend.dashboard.showing import Showing
 from whyspend.dashboard.signing import page_at

@@ -61,6 +61,8 @@ def nowhere(_: TableColumn, __: Cell, ___: Row) -> str:
 
 def grid(table: Table, link: Link = nowhere, *, most: int = MOST_ROWS, but: Sequence[str] = ()) -> Grid:
     """The table of an answer, without some columns."""
+    if len(table.rows) == most + 1:
+        most += 1  # the line that says that one is left out takes as much room
     people = for_people(table)
     places = {column.name: at for at, column in enumerate(table.columns)}
     kept = [(at, column) for at, column in enumerate(people.columns) if column.name not in but]

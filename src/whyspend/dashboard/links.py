@@ -97,11 +97,17 @@ def filtered(question: Question, key: str, value: str) -> Question:
     return asked if condition in asked.where else replace(asked, where=(*asked.where, condition))
 
 
+def every_line(question: Question) -> Question:
+    """The same question without the choice of one line of its answer: other days have other lines."""
+    is_chosen = question.report == "explain" and question.told("driver")
+    return question.with_options(driver=None) if is_chosen else question
+
+
 def zoomed(question: Question, unit: str, first: date, table: Table) -> Question:
     """The same question of one day, week or month, as far as it was asked about; of a single day by the hour."""
     last = {"day": first, "week": first + timedelta(days=6), "month": _month_end(first)}[unit]
     since, until = max(first, table.window.since), min(last, table.window.until)
-    asked = replace(question, since=str(since), until=str(until))
+    asked = replace(every_line(question), since=str(since), until=str(until))
     by = question.told("by")
     if isinstance(by, tuple) and unit in by:
         finer = {"day": "hour", "week": "day", "month": "day"}[unit]

@@ -39,6 +39,7 @@ PAGES = (
 )
 
 _REPORTS = "/reports/"
+_EXPLORE = "/reports/report"
 
 Values = Mapping[str, Any]
 
@@ -79,7 +80,7 @@ class Showing:
         visit = Visit.of(request)
         said = DONE.get(request.cookies.get(SAID, ""), "")
         frame = {
-            "path": request.url.path,
+            "path": _page_of(request.url.path),
             "pages": self._pages(values),
             "said": said,
             "token": self.guard.sessions.token(visit.cookie),
@@ -95,6 +96,12 @@ class Showing:
         """The pages, and where they are: each of the days, filters and prices of this one."""
         question = values.get("question")
         return [(name, path if question is None else _same(path, question)) for name, path in PAGES]
+
+
+def _page_of(path: str) -> str:
+    """The page that is marked as the current one: reports without one of their own are explored."""
+    is_known = any(path == each for _, each in PAGES)
+    return _EXPLORE if path.startswith(_REPORTS) and not is_known else path
 
 
 def _same(path: str, question: Question) -> str:
