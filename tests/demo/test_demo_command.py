@@ -4,7 +4,9 @@ import shlex
 import shutil
 from pathlib import Path
 
+import httpx2
 import pytest
+from tests.collector.running import serving
 from tests.demo.conftest import Opened, Ran, whyspend_in
 
 from whyspend.cli.demo import DEFAULT_LEDGER, suggestions
@@ -35,6 +37,15 @@ def test_what_it_says_to_try_next_works(made: Ran, arguments: list[str]) -> None
 
 def test_it_leads_to_the_untagged_dollars_and_to_the_calls_without_a_price() -> None:
     assert {arguments[0] for arguments in ADVICE} >= {"report", "requests", "coverage", "prices"}
+
+
+def test_it_leads_to_the_digest_and_to_the_pages(made: Ran) -> None:
+    assert "digest" in {arguments[0] for arguments in ADVICE}
+    assert f"\n    whyspend serve --ledger {DEFAULT_LEDGER}\n" in made.stderr
+    with serving(made.folder, "--ledger", DEFAULT_LEDGER) as server:
+        page = httpx2.get(f"{server.address}/reports/report?since=2026-11-15&until=2026-11-21")
+        assert page.status_code == 200
+        assert "$249.39" in page.text
 
 
 def test_a_second_run_takes_the_ledger_that_is_there(made: Ran) -> None:

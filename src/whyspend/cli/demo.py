@@ -34,6 +34,7 @@ NEXT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Which single requests were the dearest?", ("requests", "--where", "feature=agent-copilot", "--top", "10")),
     ("Where do the untagged dollars come from?", ("coverage",)),
     ("Which calls have no price, and why?", ("prices", "unpriced")),
+    ("What would the lead read on Monday?", ("digest",)),
 )  # fmt: skip
 """What to try next: the question, and the command line that answers it but for --ledger and the days."""
 
@@ -130,4 +131,9 @@ def _advice(ledger: str) -> str:
     lines = ["", "Something changed in these 60 days, more than once. Try next:"]
     for question, arguments in suggestions(ledger):
         lines += [f"  {question}", f"    {shlex.join(['whyspend', *arguments])}"]
-    return "\n".join([*lines, "With calls of your own: whyspend init, then whyspend pull."])
+    lines += [
+        "  All of it as pages in a browser (needs whyspend[serve])",
+        f"    {shlex.join(['whyspend', 'serve', '--ledger', ledger])}",
+        "With calls of your own: whyspend init, then whyspend pull; or whyspend serve, and send them there.",
+    ]
+    return "\n".join(lines)
