@@ -11,7 +11,7 @@ import pytest
 from tests.browser.chromium import DESKTOP, PHONE, opened
 from tests.charts.samples import HOSTILE, SAMPLES
 from tests.contracts.test_registry_contracts import ASKED, REPORTS
-from tests.formats.answers import UGLY, written
+from tests.formats.answers import SHEET, UGLY, written, written_sheet
 
 from whyspend.config import SourceConfig, load
 from whyspend.engines.duckdb import connect
@@ -238,6 +238,33 @@ def test_hostile_names_run_no_script_and_break_no_layout(
         assert watched.asked == [file.as_uri()]
         if scripts:
             assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_a_page_of_no_report_fits_and_runs_nothing_whatever_its_names(
+    size: tuple[int, int], scheme: Any, tmp_path: Path, browser: "Browser"
+) -> None:
+    columns = SHEET.main.columns[:1]
+    rows = replace(SHEET.main, columns=columns, rows=tuple((name,) for name in HOSTILE))
+    sheet = replace(
+        SHEET,
+        question=HOSTILE[1],
+        main=rows,
+        headline=HOSTILE,
+        more=(replace(rows, name="more", title=HOSTILE[0]),),
+        notes=HOSTILE,
+        block="\n".join(HOSTILE),
+        charts=tuple(SAMPLES.values()),
+    )
+    file = tmp_path / "sheet.html"
+    file.write_bytes(written_sheet("html", sheet, command=HOSTILE[0]))
+    with opened(browser, file.as_uri(), size=size, scheme=scheme) as watched:
+        watched.page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+        assert watched.page.locator("h1").inner_text() == HOSTILE[1]
+        assert watched.page.locator("main img, main script, main iframe, main b").count() == 0
+        assert watched.page.locator("figure svg:visible").count() == len(SAMPLES)
+        assert (watched.dialogs, watched.said, watched.asked) == ([], [], [file.as_uri()])
+        assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_script_that_was_smuggled_in_would_not_run(tmp_path: Path, browser: "Browser") -> None:

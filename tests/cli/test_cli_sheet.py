@@ -186,3 +186,13 @@ def test_the_ledger_says_what_it_holds_for_machines_too(whyspend: Run, sample: P
     assert {"column", "bytes", "bytes_per_call"} == {*found["columns"][0]}
     picture = whyspend("ledger", "info", "--ledger", sample, "--format", "svg").text
     assert "2026-11-20, prod: 13" in picture
+
+
+def test_doctor_says_whom_it_asks_to_who_waits_at_a_terminal(home: Path) -> None:
+    (home / "whyspend.toml").write_text(
+        '[sources.prod]\ntype = "langsmith"\napi_key = "env:PROD_KEY"\nendpoint = "http://127.0.0.1:9"\n'
+    )
+    env = environment(PROD_KEY="x")
+    assert on_a_terminal(["doctor"], home, env=env).text.startswith("Asking prod ...")
+    assert "Asking" not in on_a_terminal(["doctor", "--offline"], home, env=env).text
+    assert piped(["doctor"], home, env).err == ""
