@@ -66,6 +66,27 @@ def test_pulling_twice_changes_nothing(server: LangSmith, made: Traffic) -> None
     assert held.marks == marks
 
 
+def test_a_project_that_is_gone_or_no_longer_named_is_told_once_and_is_back_when_it_is(
+    server: LangSmith, made: Traffic
+) -> None:
+    held = Held()
+    held.take(read(server, held))
+    first, *rest = made.projects
+    server.projects = rest
+    batches = list(read(server, held))
+    said = f"no longer there, or not among `projects`, so no longer read: {first.name}. Their calls stay in the ledger."
+    assert [note for batch in batches for note in batch.notes] == [said]
+    held.take(iter(batches))
+    assert held.marks[f"gone:{first.name}"] > held.marks[f"upto:{first.name}"]
+    assert not [note for batch in read(server, held) for note in batch.notes]
+    server.projects = [first, *rest]
+    held.take(read(server, held, projects=[first.name]))
+    assert held.marks[f"gone:{first.name}"] == 0
+    assert {name for name in held.marks if name.startswith("gone:") and held.marks[name]} == {
+        f"gone:{project.name}" for project in rest
+    }
+
+
 def test_a_second_pull_reads_only_the_last_48_hours(server: LangSmith) -> None:
     held = Held()
     held.take(read(server, held))

@@ -12,7 +12,7 @@ from whyspend.workspace import Workspace
 from whyspend.workspace.checkup import findings
 from whyspend.workspace.closing import close
 from whyspend.workspace.digest import digest, whole_days
-from whyspend.workspace.missing import Reached, reached
+from whyspend.workspace.missing import Ended, Reached, reached
 from whyspend.workspace.signals import signals
 
 NOW = "2026-11-29 10:00"
@@ -107,7 +107,7 @@ def test_a_source_that_is_no_longer_named_does_not_hold_back_one_that_is(
     bring(where, "langsmith", range(1, 13), END)
     assert known(where) == Reached(at(END)), "nothing else has come yet"
     bring(where, "prod", range(0), "2026-11-29 09:00")
-    assert known(where) == Reached(at("2026-11-29 09:00"), (("langsmith", at(END)),))
+    assert known(where) == Reached(at("2026-11-29 09:00"), (Ended(at(END), "langsmith"),))
     assert asked(where, "7d").trust.complete_until == at("2026-11-29 09:00")
 
 
@@ -120,6 +120,22 @@ def test_a_ledger_that_is_read_without_its_configuration_ends_where_its_oldest_s
     assert known(where) == Reached(at(END))
     bring(where, "collector", range(13, 30))
     assert known(where) == Reached(at(END)), "us is pulled, so eu may be too"
+
+
+def test_a_project_that_is_gone_holds_nothing_back_and_counts_again_once_it_is_there(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    where = place(tmp_path, engine, "\n" + NAMED, NOW)
+    bring(
+        where, "prod", range(1, 29), "2026-11-29 09:00", **{"upto:old": END, "gone:old": "2026-11-12 09:00"}
+    )
+    assert known(where) == Reached(at("2026-11-29 09:00"), (Ended(at(END), "prod", "old"),))
+    gone = "The project old of prod was last pulled up to 2026-11-12 06:00 UTC: it is no longer read."
+    assert gone in asked(where, "2026-11-08", "2026-11-14").notes
+    assert gone not in asked(where, "2026-11-22", "2026-11-28").notes
+    writer = where.ledger.writer(where.engine, "prod", where.config.dimensions)
+    writer.commit({"gone:old": 0})
+    assert known(where) == Reached(at(END))
 
 
 def test_a_month_after_the_move_is_not_held_up_by_the_old_source(tmp_path: Path, engine: DuckDB) -> None:

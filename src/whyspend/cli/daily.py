@@ -21,7 +21,7 @@ from whyspend.formats import visible
 from whyspend.ledger.alerts import exclusive
 from whyspend.model import Table, Window
 from whyspend.workspace import Pulled, Workspace
-from whyspend.workspace.missing import reached
+from whyspend.workspace.missing import reached, read_upto
 from whyspend.workspace.pulling import to_pull
 from whyspend.workspace.windows import instant, of_days
 
@@ -115,7 +115,7 @@ def _pulled(place: Workspace) -> tuple[int, datetime]:
 
 def _held(place: Workspace) -> datetime:
     """Until when all of every source is there that is pulled; now where the calls come without a watermark."""
-    left = {name for name, _ in reached(place.config, place.ledger.snapshot().manifest).ended}
+    left = reached(place.config, place.ledger.snapshot().manifest).left
     read = [name for name in place.config.sources if name not in left]
     return min((mark for name in read for mark in _marks(place, name)), default=place.now)
 
@@ -131,7 +131,7 @@ def _since(place: Workspace, name: str) -> Window:
 def _marks(place: Workspace, name: str) -> list[datetime]:
     """How far each project of a source was pulled."""
     held = place.ledger.snapshot().manifest.watermarks.get(name, {})
-    return [instant(mark) for key, mark in held.items() if key.startswith("upto:")]
+    return [instant(mark) for mark in read_upto(held).values()]
 
 
 def _keep_history(place: Workspace, by: tuple[str, ...], output: Path, complete: datetime) -> int:

@@ -19,7 +19,7 @@ from whyspend.serving import Asking
 from whyspend.serving.exposition import Metric, Sample, Value, label, metric
 from whyspend.workspace import Workspace
 from whyspend.workspace.keys import UNTAGGED
-from whyspend.workspace.missing import reached
+from whyspend.workspace.missing import reached, read_upto
 
 COUNTED_SECONDS = 10.0
 """How old the sums of what was collected may be."""
@@ -226,10 +226,10 @@ def _budgets(place: Workspace) -> Iterator[Metric]:
 
 def _newest(place: Workspace) -> dict[str, int]:
     manifest = place.ledger.snapshot().manifest
-    left = {name for name, _ in reached(place.config, manifest).ended}
+    left = reached(place.config, manifest).left
     found: dict[str, int] = {}
     for source in sorted({file.source for file in manifest.files} - left)[:SOURCES]:
-        marks = [mark for key, mark in manifest.watermarks.get(source, {}).items() if key.startswith("upto:")]
+        marks = read_upto(manifest.watermarks.get(source, {})).values()
         newest = max(file.last for file in manifest.files if file.source == source)
         found[source] = min(marks) if marks else newest
     return found

@@ -11,7 +11,7 @@ from whyspend.ledger import twice
 from whyspend.model import Finding
 from whyspend.workspace import Workspace
 from whyspend.workspace.idle import idle_entries
-from whyspend.workspace.missing import ended, reached
+from whyspend.workspace.missing import reached
 from whyspend.workspace.pulling import collected, to_pull
 
 SEEN = """
@@ -74,8 +74,8 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
     yield Finding(
         "ok", f"{place.config.ledger}: {rows:,} calls from {first.date()} to {last:%Y-%m-%d %H:%M} UTC"
     )
-    for name, at in reached(place.config, snapshot.manifest).ended:
-        yield Finding("ok", ended(name, at))
+    for each in reached(place.config, snapshot.manifest).ended:
+        yield Finding("ok", each.said())
     for sources, calls in twice.held_twice(place.ledger.root, place.engine).items():
         yield Finding("problem", *twice.said(sources, calls))
     if place.now - last > timedelta(days=2):

@@ -194,15 +194,18 @@ def _refuse(place: Workspace, asked: Month, held: Basis | None) -> None:
 
 def _unread(config: Config, manifest: Manifest, asked: Month) -> Iterator[str]:
     """What of the month the ledger may lack."""
-    gone = {name for name, at in reached(config, manifest).ended if micros(at) <= asked.start}
+    ended = [each for each in reached(config, manifest).ended if micros(each.at) <= asked.start]
+    gone = {each.source for each in ended if not each.project}
     sources = sorted({*manifest.watermarks, *(file.source for file in manifest.files)} - gone)
     if not sources:
         yield "the ledger is empty"
     for source in sources:
         marks = manifest.watermarks.get(source, {})
+        past = {each.project for each in ended if each.source == source}
         upto = {key.removeprefix("upto:"): mark for key, mark in marks.items() if key.startswith("upto:")}
-        since = {key.removeprefix("from:"): mark for key, mark in marks.items() if key.startswith("from:")}
-        if not upto:
+        upto = {project: mark for project, mark in upto.items() if project not in past}
+        since = {project: marks[f"from:{project}"] for project in upto if f"from:{project}" in marks}
+        if not upto and not past:
             yield f"how far {source} has been read is not known"
         for project, mark in sorted(upto.items()):
             if mark < asked.end:

@@ -1,6 +1,6 @@
 """Where the data ends before the days that are asked about do: what was not brought in is no fall."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,22 +16,38 @@ QUIET = timedelta(days=3)
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A source, or a project of one, that is no longer read."""
+
+    at: datetime
+    """UTC: up to when it was read."""
+    source: str
+    project: str = ""
+
+    def said(self) -> str:
+        """One line."""
+        upto = f"last pulled up to {self.at:%Y-%m-%d %H:%M} UTC"
+        if not self.project:
+            return f"{self.source} was {upto}: later calls came in another way."
+        return f"The project {self.project} of {self.source} was {upto}: it is no longer read."
+
+
+@dataclass(frozen=True)
 class Reached:
     """Up to when all calls are here."""
 
     until: datetime | None = None
-    """UTC: the oldest watermark of the sources that are still read; None: nobody knows."""
-    ended: tuple[tuple[str, datetime], ...] = ()
-    """The sources that are no longer read, and up to when they were last."""
+    """UTC: the oldest watermark of what is still read; None: nobody knows."""
+    ended: tuple[Ended, ...] = ()
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The sources that are no longer read."""
+        return frozenset(each.source for each in self.ended if not each.project)
 
     def said(self, start: datetime, end: datetime) -> tuple[str, ...]:
-        """A line for each source that ended within [start, end): between its end and what followed may be a gap."""
-        return tuple(ended(name, at) for name, at in self.ended if start <= at < end)
-
-
-def ended(name: str, at: datetime) -> str:
-    """That a source is no longer read."""
-    return f"{name} was last pulled up to {at:%Y-%m-%d %H:%M} UTC: later calls came in another way."
+        """A line for each that ended within [start, end): between its end and what followed may be a gap."""
+        return tuple(each.said() for each in self.ended if start <= each.at < end)
 
 
 def reached(config: Config, manifest: Manifest) -> Reached:
@@ -40,28 +56,41 @@ def reached(config: Config, manifest: Manifest) -> Reached:
     A source is no longer read once another way in is a day ahead of it. Where the file names sources, that is so of
     a source which it no longer names. Where it names none, only the collector is another way in, and only where it is
     ahead of every source that was pulled: then the ledger has moved to it, and nobody says up to when it is complete.
+    A project is no longer read once a pull did not find it.
     """
-    marks = {name: upto for name, held in manifest.watermarks.items() if (upto := list(_upto(held)))}
+    marks = {name: upto for name, held in manifest.watermarks.items() if (upto := read_upto(held))}
     named = set(config.sources) if config.is_source_named else set()
     ahead = [file.last for file in manifest.files if file.source in named | {config.collector.source}]
-    ahead += [mark for name in named for mark in marks.get(name, ())]
-    others = {name: max(upto) for name, upto in marks.items() if name not in named}
+    ahead += [mark for name in named for mark in marks.get(name, {}).values()]
+    others = {name: max(upto.values()) for name, upto in marks.items() if name not in named}
     left = {name: last for name, last in others.items() if ahead and _is_late(last, max(ahead))}
     if not named and left != others:
         left = {}
-    every = [mark for name, upto in marks.items() if name not in left for mark in upto]
+    every = [mark for name, upto in marks.items() if name not in left for mark in upto.values()]
     return Reached(
         instant(min(every)) if every else None,
-        tuple((name, instant(last)) for name, last in sorted(left.items())),
+        (
+            *(Ended(instant(last), name) for name, last in sorted(left.items())),
+            *(each for name in sorted(manifest.watermarks.keys() - left) for each in _gone(name, manifest)),
+        ),
     )
+
+
+def read_upto(held: Mapping[str, int]) -> dict[str, int]:
+    """How far each project of a source was read, but for those that a pull no longer found; microseconds UTC."""
+    every = {key.removeprefix("upto:"): mark for key, mark in held.items() if key.startswith("upto:")}
+    return {project: mark for project, mark in every.items() if not held.get(f"gone:{project}")}
+
+
+def _gone(source: str, manifest: Manifest) -> Iterator[Ended]:
+    held = manifest.watermarks[source]
+    for key in sorted(held):
+        if key.startswith("upto:") and held.get(f"gone:{key.removeprefix('upto:')}"):
+            yield Ended(instant(held[key]), source, key.removeprefix("upto:"))
 
 
 def _is_late(mark: int, other: int) -> bool:
     return instant(other) - instant(mark) >= LATE
-
-
-def _upto(held: dict[str, int]) -> Iterator[int]:
-    return (mark for key, mark in held.items() if key.startswith("upto:"))
 
 
 @dataclass(frozen=True)

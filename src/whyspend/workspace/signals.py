@@ -22,6 +22,7 @@ from whyspend.trends.anomalies import (
 )
 from whyspend.workspace.data import Data
 from whyspend.workspace.due import Case
+from whyspend.workspace.missing import read_upto
 from whyspend.workspace.windows import instant, micros
 
 DAILY = """
@@ -279,10 +280,8 @@ def _untagged(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
 
 def _stale(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
     """Each source that is read by how far it was pulled; one that never was is no news of today."""
-    left = {name for name, _ in data.reached.ended}
-    for name in config.sources.keys() - left:
-        marks = data.snapshot.manifest.watermarks.get(name, {})
-        upto = max((mark for key, mark in marks.items() if key.startswith("upto:")), default=None)
+    for name in config.sources.keys() - data.reached.left:
+        upto = max(read_upto(data.snapshot.manifest.watermarks.get(name, {})).values(), default=None)
         if upto is None or at - instant(upto) < timedelta(hours=config.spikes.stale_hours):
             continue
         hours = (at - instant(upto)) // timedelta(hours=1)

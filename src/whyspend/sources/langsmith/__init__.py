@@ -4,11 +4,12 @@ What is asked for: runs of type llm, embedding, tool and retriever and runs with
 start of the run, without inputs, outputs, events and error texts. Of calls that lack a dimension the ancestors
 are asked for by id, for their names and tags; so `root_name` is known of those calls only.
 
-Watermarks are microseconds UTC, four to a project (`plan.Held` says how they move):
+Watermarks are microseconds UTC, five to a project (`plan.Held` says how they move):
 `from:NAME` and `upto:NAME`: the ledger holds everything that started in between. `older_from:NAME` and
 `older_upto:NAME`: how far a later, interrupted read of older days has come; without meaning once
 `older_upto` has reached `from`. The last 48 h before `upto` are read again by every pull, because
 LangSmith takes runs and their ends for 24 h after the start.
+`gone:NAME`: when a whole pull did not find it any more; 0 once it is there again.
 
 A pull proceeds in steps: one UTC day of up to 50 projects, an hour where a day is busy. The last batch of
 a step carries the watermarks. `dropped` names outer runs whose inner run carries the same usage; it may
@@ -129,6 +130,7 @@ def read(
         start, end = plan.micros(window.start), min(plan.micros(window.end), now)
         groups = _groups(found, watermarks, start, end, full)
         yield from _steps(server, groups, source, dimensions, max(1, in_flight), now, on_progress)
+        yield from _gone(found, watermarks, now)
     finally:
         server.web.close()
 
@@ -221,6 +223,22 @@ def _newest(server: api.Server, found: Sequence[api.Project]) -> Finding:
         )
     began = plan.moment(run.started_at or 0)
     return Finding("ok", f"The newest model call began at {began:%Y-%m-%d %H:%M} UTC.")
+
+
+def _gone(found: Sequence[api.Project], watermarks: Mapping[str, int], now: int) -> Iterator[Batch]:
+    """Of projects that were read before, which this pull did not find any more, and which it found again."""
+    there = {project.name for project in found}
+    known = {key.removeprefix("upto:") for key in watermarks if key.startswith("upto:")}
+    lost = {name for name in known if watermarks.get(f"gone:{name}")}
+    marks = {f"gone:{name}": 0 for name in lost & there} | {
+        f"gone:{name}": now for name in known - there - lost
+    }
+    if not marks:
+        return
+    new = sorted(known - there - lost)
+    shown = ", ".join(new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
+    said = f"no longer there, or not among `projects`, so no longer read: {shown}. Their calls stay in the ledger."
+    yield Batch(watermarks=marks, notes=(said,) if new else ())
 
 
 def _groups(

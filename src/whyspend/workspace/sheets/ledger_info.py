@@ -10,6 +10,7 @@ from whyspend.model import Cell, TableColumn
 from whyspend.model.sheet import Rows, Sheet
 from whyspend.workspace import Workspace
 from whyspend.workspace.closing import today
+from whyspend.workspace.missing import read_upto
 from whyspend.workspace.sheets import question
 from whyspend.workspace.sheets.pictures import by_day
 from whyspend.workspace.windows import instant
@@ -82,8 +83,7 @@ def _sources(place: Workspace, manifest: Manifest) -> Iterator[tuple[Cell, ...]]
     others = {config.collector.source: "collected here"}
     for name in sorted({*config.sources, *(file.source for file in manifest.files)}):
         own = [file for file in manifest.files if file.source == name]
-        marks = manifest.watermarks.get(name, {})
-        upto = [mark for key, mark in marks.items() if key.startswith("upto:")]
+        upto = read_upto(manifest.watermarks.get(name, {})).values()
         yield (
             name,
             config.sources[name].type if name in config.sources else others.get(name, "not configured"),
