@@ -177,6 +177,14 @@ def _first(page: Page, part: str) -> str:
     return next(unescape(link) for link in page.links if part in link)
 
 
+def test_a_question_that_was_told_nothing_yet_asks_for_it_without_alarm(served: Served) -> None:
+    asked = Page.of(served.get(f"/reports/whatif?{WEEK}").text)
+    assert [found.get("role") for tag, found in asked.tags if found.get("class") == "said"] == ["status"]
+    for wrong in ("/reports/whatif?since=soon", "/reports/whatif?cache-hit=often"):
+        page = Page.of(served.get(wrong).text)
+        assert [found.get("role") for tag, found in page.tags if found.get("class") == "problem"] == ["alert"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [

@@ -61,7 +61,7 @@ def test_a_browser_is_led_to_the_form_and_back(locked: Served) -> None:
     assert Page.of(form.text).fields["next"] == "/reports/report?since=7d"
     with signed_in(locked, "/reports/report?since=7d") as client:
         page = client.get(f"{locked.address}/reports/report?since=7d")
-    assert "What did each feature cost?" in page.text
+    assert "What did each feature (customer, model, day) cost?" in page.text
 
 
 OF_A_NAME = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -31,7 +31,9 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own(answer: Answer) -> None
     shown = answer._repr_html_()
     frame = re.fullmatch(r'<iframe sandbox="allow-scripts" [^<>]*srcdoc="([^"]*)"></iframe>', shown)
     assert frame
-    assert html.unescape(frame[1]) == page_of(answer, question="What did each feature cost?")
+    assert html.unescape(frame[1]) == page_of(
+        answer, question="What did each feature (customer, model, day) cost?"
+    )
 
 
 def test_an_arrow_table_has_the_rows_with_exact_money(answer: Answer) -> None:

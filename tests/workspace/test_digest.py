@@ -234,11 +234,11 @@ def test_one_source_that_is_behind_is_said_too(tmp_path: Path, engine: DuckDB) -
 def test_reports_and_forecasts_of_missing_days_say_so_first(tmp_path: Path, engine: DuckDB) -> None:
     where = place(tmp_path, engine, "", LATER)
     publish(where, daily("2", range(1, 29)), since="2026-11-01", upto="2026-11-28 22:42")
-    for report in ("report", "forecast"):
+    for report, said in (("report", "calls may be missing"), ("forecast", "what came later is estimated")):
         answer = where.ask(report, where.window("2026-11-20"))
-        assert answer.notes[0] == "Nothing is known after 2026-11-28 22:42 UTC: calls may be missing.", report
+        assert answer.notes[0] == f"Nothing is known after 2026-11-28 22:42 UTC: {said}.", report
         before = where.ask(report, where.window("2026-11-20", "2026-11-28"))
-        assert not any("calls may be missing" in note for note in before.notes), report
+        assert not any("Nothing is known" in note for note in before.notes), report
 
 
 def test_what_began_before_the_days_is_told_with_its_own_days(tmp_path: Path, engine: DuckDB) -> None:

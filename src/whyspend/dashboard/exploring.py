@@ -65,7 +65,11 @@ class Exploring:
             table = await self.desk.table(question, pictures=True)
         except UsageError as error:
             # The form stays, to be filled in otherwise: some questions need more than the days.
-            return {**around, "answer": None, "error": visible(str(error)), "status": 400}
+            told = {
+                "error": visible(str(error)),
+                "to_be_told": not question.options and self._is_of_days(question),
+            }
+            return {**around, "answer": None, **told, "status": 400}
         answer = await asyncio.to_thread(
             shown, self.desk, question, in_sight(table)
         )  # pictures take a while to draw
@@ -77,6 +81,14 @@ class Exploring:
             "held": days,
             "held_address": address(every_line(days.week)) if days else "",
         }
+
+    def _is_of_days(self, question: Question) -> bool:
+        """Whether its days can be meant: then what is wrong is that it was told nothing yet."""
+        try:
+            self.desk.line(question)
+        except UsageError:
+            return False
+        return True
 
 
 def _of_rules(question: Question, config: Config) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from whyspend.workspace.missing import DataEnd
 from whyspend.workspace.questions import Question, shell_line
 from whyspend.workspace.windows import of_days, zone
 
-OWNERS, BUDGETS, ENDINGS, ODD, PLACES = 6, 8, 5, 3, 3
+OWNERS, BUDGETS, ENDINGS, ODD, PLACES = 6, 8, 6, 3, 3
 """Rows of each section; what lies below is added up, or named in the command."""
 
 NAMES = 3

@@ -13,7 +13,7 @@ from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.reports.explain import reaching, words
 from whyspend.reports.explain.behind import Asked, behind
-from whyspend.reports.explain.exactly import dollars, rounded_together
+from whyspend.reports.explain.exactly import NANO, dollars, rounded_together
 from whyspend.reports.explain.finding import MOST_LINES, Cause, causes, rest_of, retagged
 from whyspend.reports.explain.grouping import cells_by
 from whyspend.reports.explain.joining import Found, joined
@@ -277,10 +277,11 @@ def _figure(value: float | None) -> Decimal | None:
 
 
 def _rest_said(others: Sequence[int], beside_lines: bool) -> str:
-    if not others:
+    # What is less than a billionth of a dollar is what is left of fractions that were shared out.
+    told = [abs(each) for each in others if abs(each) >= NANO]
+    if not told:
         return "everything else" if beside_lines else "nothing changed"
-    largest = _dollars(max(map(abs, others)))
-    changes = "1 change" if len(others) == 1 else f"{len(others)} changes, none above {largest}"
+    changes = "1 change" if len(told) == 1 else f"{len(told)} changes, none above {_dollars(max(told))}"
     return f"everything else: {changes}" if beside_lines else f"no cause stands out: {changes}"
 
 

@@ -235,6 +235,9 @@ def _late(data: Any, present: Present, complete: datetime | None) -> tuple[str, 
     """That calls are missing: estimated where a source is some days behind, else no part of the forecast."""
     if present.last < present.today - _DAY and complete is not None:
         upto = f"{complete.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        end = data.data_end()
+        if end and end.is_whole:
+            return (f"Nothing is known after {upto}: what came later is estimated.",)
         return (f"Not every source was pulled beyond {upto}; what came later is estimated.",)
     said: tuple[str, ...] = data.missing_notes()
     return said

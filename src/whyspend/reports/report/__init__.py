@@ -1,4 +1,4 @@
-"""What did each feature cost?"""
+"""What did each feature (customer, model, day) cost?"""
 
 from collections.abc import Sequence
 from dataclasses import replace
