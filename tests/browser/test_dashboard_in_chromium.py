@@ -99,6 +99,28 @@ def test_a_page_fits_asks_nobody_else_and_is_in_reach_of_everybody(
         assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SEVERE] == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(PAGES[name] for name in ("explore", "requests", "coverage", "budgets")),
+        f"/reports/coverage?{WEEK}&suggest=yes",
+        f"/reports/reconcile?{WEEK}&recorded=yes",
+        f"/reports/whatif?{WEEK}&batch=yes",
+        "/reports/forecast?until=2026-11-21",
+    ],
+)
+def test_a_phone_shows_the_main_columns_without_scrolling_and_the_others_on_request(
+    path: str, served: Served, browser: "Browser"
+) -> None:
+    with opened(browser, served.address + path, size=PHONE, offline=False, scripts=False) as watched:
+        table = watched.page.locator("main > .scroll")
+        assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+        shown = table.locator("th:visible").count()
+        watched.page.get_by_label(" more column").check()
+        assert table.locator("th:visible").count() == table.locator("th").count() > shown
+        assert fits(watched)
+
+
 def test_the_first_page_is_light(served: Served, browser: "Browser") -> None:
     context = browser.new_context()
     page = context.new_page()

@@ -1,16 +1,20 @@
 """An answer as a table of a page: each cell as people read it, its exact value beside it, and where it leads."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from whyspend.dashboard.folding import SHORT, folded
 from whyspend.formats._cells import NUMBER_UNITS, display, for_people, is_change, total_row
 from whyspend.model import Cell, Table, TableColumn
 from whyspend.spelling import exact, visible
 
 MOST_ROWS = 500
 """Rows of a page; all of them are in the downloads."""
+
+LONG_WORD = 30
+"""Letters from which on a word is no name: where all are, they are identities."""
 
 Row = Mapping[str, Cell]
 Link = Callable[[TableColumn, Cell, Row], str]
@@ -39,7 +43,9 @@ class Head:
     """As machines know it."""
     words: str
     kind: str
-    """A class: number, sentence, id or text."""
+    """Classes: number, sentence, id, text or text long."""
+    folds: bool = False
+    """A phone has no room for it, and shows it on request."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,11 @@ class Grid:
     """Empty where there is none."""
     left_out: int = 0
     """Rows that a page does not show."""
+
+    @property
+    def folded(self) -> int:
+        """The columns that a phone shows on request."""
+        return sum(head.folds for head in self.heads)
 
 
 def nowhere(_: TableColumn, __: Cell, ___: Row) -> str:
@@ -81,9 +92,13 @@ def grid(table: Table, link: Link = nowhere, *, most: int = MOST_ROWS, but: Sequ
         for at, column in kept
         if totals
     )
-    return Grid(
-        tuple(_head(column) for _, column in kept), tuple(rows), total, max(len(table.rows) - most, 0)
+    texts = [[row[place].text for row in rows] for place in range(len(kept))]
+    sums = [[cell.text] for cell in total] or [[] for _ in kept]
+    less = folded([column for _, column in kept], [said + own for said, own in zip(texts, sums, strict=True)])
+    heads = tuple(
+        replace(_head(column, texts[place]), folds=place in less) for place, (_, column) in enumerate(kept)
     )
+    return Grid(heads, tuple(rows), total, max(len(table.rows) - most, 0))
 
 
 def plain_grid(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]], link: Link = nowhere) -> Grid:
@@ -120,16 +135,19 @@ def single(column: TableColumn, value: Cell) -> Shown:
     return _cell(column, value, value, "")
 
 
-def _head(column: TableColumn) -> Head:
+def _head(column: TableColumn, texts: Sequence[str] = ()) -> Head:
     words = visible(column.name.removesuffix("_usd").replace("_", " "))
-    kind = (
-        "number"
-        if column.unit in NUMBER_UNITS
-        else column.unit
-        if column.unit in ("sentence", "id")
-        else "text"
-    )
-    return Head(column.name, words, kind)
+    return Head(column.name, words, _kind(column, texts))
+
+
+def _kind(column: TableColumn, texts: Sequence[str]) -> str:
+    if column.unit in NUMBER_UNITS:
+        return "number"
+    if column.unit in ("sentence", "id"):
+        return column.unit
+    if texts and all(len(text) >= LONG_WORD and " " not in text for text in texts):
+        return "id"
+    return "text long" if any(len(text) > SHORT for text in texts) else "text"
 
 
 def _cell(column: TableColumn, said: Cell, held: Cell, link: str) -> Shown:

@@ -77,7 +77,7 @@ async function look() {
 // Nothing is taken from under the hands of somebody who types or has opened something.
 function isBusy() {
   const focus = document.activeElement;
-  return (focus && focus.matches("input, button, select")) || document.querySelector("main details[open]:not(.more-fields)") !== null;
+  return (focus && focus.matches("input, button, select")) || document.querySelector("main details[open]:not(.more-fields), .fold :checked") !== null;
 }
 
 function replace(page) {
