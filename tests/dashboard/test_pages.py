@@ -72,6 +72,17 @@ def _is_json(link: str, name: str) -> bool:
     return link.startswith(f"/api/reports/{name}") and "format=" not in link
 
 
+def test_the_overview_has_downloads_of_the_four_answers_that_it_shows(served: Served) -> None:
+    page = served.page(f"/?{WEEK}")
+    formats = registry.names("formats")
+    files = [link for link in page.links if link.startswith("/api/")]
+    assert len(files) == len(formats) * len(page.commands)
+    for at, line in enumerate(page.commands):
+        own = files[at * len(formats) : (at + 1) * len(formats)]
+        (answer,) = (served.get(link) for link in own if "format=" not in link)
+        assert answer.content == served.line(line), line
+
+
 def test_the_overview_says_what_four_commands_say(served: Served) -> None:
     page = served.page(f"/?{WEEK}")
     answers = [served.line(line) for line in page.commands]

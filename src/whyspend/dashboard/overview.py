@@ -91,7 +91,6 @@ class Overview:
             "standing": _statuses(of_limits),
             "tagged": _share("tagged_usd", of_spend.trust.tagged_usd),
             "priced": _share("priced", of_spend.trust.priced),
-            "commands": [self.desk.line(each) for each in (spend, why, month, limits)],
         }
 
 
