@@ -105,6 +105,31 @@ def test_only_so_many_wait_and_the_next_is_told_to_come_again(config: Config) ->
         run(scene)
 
 
+def test_questions_to_the_ledger_never_wait_for_sources_that_are_slow(config: Config) -> None:
+    go = threading.Event()
+
+    def slow(_: Workspace) -> bool:
+        return go.wait(20)
+
+    async def scene() -> None:
+        most = asking_of.REACHING + asking_of.REACHING_WAITING
+        reaching = [asyncio.create_task(asking.ask(slow, seconds=0.3, reaches=True)) for _ in range(most)]
+        await asyncio.sleep(0)
+        with pytest.raises(RefusedError, match="Sources are being asked already") as refused:
+            await asking.ask(slow, reaches=True)
+        assert refused.value.status == 503
+        assert await asking.ask(one) == 1
+        for each in reaching:
+            with pytest.raises(RefusedError, match="A source is slow") as refused:
+                await each
+            assert refused.value.status == 504
+        assert await asyncio.gather(*(asking.ask(one) for _ in range(5))) == [1] * 5
+        go.set()
+
+    with Asking(config, workers=1, waiting=5) as asking:
+        run(scene)
+
+
 def test_one_that_waited_in_vain_gives_its_place_back(config: Config) -> None:
     async def scene() -> None:
         long = asyncio.create_task(asking.ask(forever))

@@ -97,6 +97,11 @@ def test_a_day_that_did_not_change_is_not_counted_again(place: Workspace, tmp_pa
     assert colors(place, "feature") == {("old",): 0, ("new",): 1}
 
 
+def test_single_requests_have_no_colour_of_their_own(place: Workspace, tmp_path: Path) -> None:
+    publish(tmp_path / "ledger", [call("a", f"{DAYS[0]} 10:00")])
+    assert colors(place, "trace_id") == {}
+
+
 def test_what_is_remembered_has_a_limit(
     place: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

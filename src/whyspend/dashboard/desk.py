@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from whyspend.config import Config, load
 from whyspend.dashboard.cache import Cache
+from whyspend.errors import UsageError
 from whyspend.model import Chart, Table, Window
 from whyspend.model.sheet import Sheet
 from whyspend.serving import Asking
@@ -25,6 +26,12 @@ OF_A_DAY = frozenset({"report", "requests", "explain", "coverage", "whatif", "re
 """Reports whose answer is the same all day long; that of any other may change with the minute."""
 
 MOMENT_SECONDS = 60
+
+MOST_READ = 200_000
+"""Cells of an answer that is written for people: each takes three times the memory and the time of one for machines,
+and no browser shows so long a page well."""
+
+FOR_MACHINES = frozenset({"csv", "json", "parquet"})
 
 CELL_BYTES = 120
 """What a cell of an answer takes, about."""
@@ -82,13 +89,14 @@ class Desk:
             WhyspendError: as SheetQuestion.ask.
             RefusedError: as Asking.ask.
         """
-        return await self.known(question, question.ask, _size_of_sheet)
+        return await self.known(question, question.ask, _size_of_sheet, reaches=question.reaches)
 
     async def written(self, question: Question | SheetQuestion, form: str) -> bytes:
         """The answer of a question as the command writes it to a file.
 
         Raises:
-            WhyspendError: as the question's ask; UsageError also where the format cannot write it.
+            WhyspendError: as the question's ask; UsageError also where the format cannot write it, or people cannot
+                read so much.
             RefusedError: as Asking.ask.
         """
         answer: Table | Sheet
@@ -97,6 +105,12 @@ class Desk:
             answer = await self.sheet(question)
         else:
             answer = await self.table(question, pictures=has_pictures(form))
+            if form not in FOR_MACHINES and _cells(answer) > MOST_READ:
+                raise UsageError(
+                    f"The answer has {len(answer.rows):,} rows, which is too long for {form} here. Take csv, json or "
+                    "parquet, or ask for fewer days, or by a key with fewer values; the command line writes answers "
+                    "of any length."
+                )
         line = self.line(question)
         return await self.asking.ask(lambda place: written(answer, form, place.engine, line))
 
@@ -115,6 +129,8 @@ class Desk:
         make: Callable[[Workspace], Answer],
         size: Callable[[Answer], int],
         question: Question | None = None,
+        *,
+        reaches: bool = False,
     ) -> Answer:
         """Anything that is worked out from the ledger, its prices and the configuration.
 
@@ -123,10 +139,11 @@ class Desk:
             make: works it out.
             size: bytes that it takes, about.
             question: of which it is the answer; None: it may change with the minute.
+            reaches: as of Asking.ask.
         """
         config = self.config()
         rests_on = (key, self.state(), _moment(config, question))
-        return await self.cache.get(rests_on, lambda: self.asking.ask(make), size)
+        return await self.cache.get(rests_on, lambda: self.asking.ask(make, reaches=reaches), size)
 
     def state(self) -> tuple[Hashable, ...]:
         """As Asking.state."""
@@ -150,9 +167,13 @@ def _window(config: Config, question: Question | SheetQuestion, now: datetime) -
 
 
 def _size(table: Table) -> int:
+    return (_cells(table) + 50) * CELL_BYTES
+
+
+def _cells(table: Table) -> int:
     cells = len(table.rows) * len(table.columns)
     cells += sum(len(row) for rows in table.details.values() for row in rows)
-    return (cells + _drawn(table.charts) + 50) * CELL_BYTES
+    return cells + _drawn(table.charts)
 
 
 def _size_of_sheet(sheet: Sheet) -> int:

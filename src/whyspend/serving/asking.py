@@ -26,15 +26,20 @@ WORKERS = 4
 WAITING = 64
 """Questions that may wait beside them; more are told to come again."""
 
+REACHING, REACHING_WAITING = 2, 2
+"""The same of questions that also ask sources: a source may take minutes to answer or to fail, and cannot be stopped.
+They have threads of their own, so nobody's question to the ledger waits for one."""
+
 SECONDS = 30.0
 """How long an answer may take, the waiting included."""
 
 MEMORY = "200MB"
 """What the engine of one question may hold; larger work spills to a temporary folder."""
 
-CELLS = 2_000_000
-"""What a statement may return to it, beyond that memory: some 100 bytes each (measured), and more for what is
-made of them. A report by `trace_id` has a dozen for each trace."""
+CELLS = 1_000_000
+"""What a statement may return to it, beyond that memory: some 100 bytes each (measured), and as much again for what is
+made of them, so that four such questions at once stay below 1 GB together. A report by `trace_id` has a dozen for each
+trace."""
 
 AGAIN_SECONDS = 0.1
 
@@ -61,6 +66,16 @@ class _Asked:
                 self._engine.interrupt()
 
 
+class _Line:
+    """Threads that work on questions of one kind, and how many may wait for them."""
+
+    def __init__(self, workers: int, waiting: int, name: str, full: str) -> None:
+        self.threads = ThreadPoolExecutor(workers, name)
+        self.places = threading.BoundedSemaphore(workers + waiting)
+        self.full = full
+        """What is said where no more may wait."""
+
+
 class Asking:
     """Answers questions for the endpoints of one port."""
 
@@ -77,32 +92,43 @@ class Asking:
         """
         self.config = config
         self._memory = memory
-        self._threads = ThreadPoolExecutor(workers, "asking")
-        self._places = threading.BoundedSemaphore(workers + waiting)
+        self._line = _Line(workers, waiting, "asking", "Too many questions at once. Ask again in a second.")
+        self._reaching = _Line(
+            REACHING,
+            REACHING_WAITING,
+            "reaching",
+            "Sources are being asked already, and some are slow. Ask again in a minute.",
+        )
         self._idle: list[Engine] = []
         self._running: set[_Asked] = set()
 
-    async def ask(self, question: Callable[[Workspace], Answer], *, seconds: float = SECONDS) -> Answer:
+    async def ask(
+        self, question: Callable[[Workspace], Answer], *, seconds: float = SECONDS, reaches: bool = False
+    ) -> Answer:
         """Have a question answered; to be asked from the port's event loop.
 
         Args:
             question: called in a thread, with a workspace of its own (the configuration as it is now, the present
                 moment, an engine that nobody else uses meanwhile). What it returns must not need the engine any more.
             seconds: how long it may take.
+            reaches: it asks sources, too, and is waited for by no question to the ledger alone.
 
         Raises:
             RefusedError: 503, too many questions wait; 504, it takes too long, and is stopped.
             WhyspendError: whatever the question raises; an endpoint that lets it pass answers 400 or 500 with it.
         """
-        asked = self._begun(question)
+        asked = self._begun(question, self._reaching if reaches else self._line)
         try:
             async with asyncio.timeout(seconds):
                 answer: Answer = await asyncio.wrap_future(asked.future)
                 return answer
         except TimeoutError:
-            raise RefusedError(
-                504, f"The answer takes longer than {seconds:g} s. Ask for fewer days, or for less of them."
-            ) from None
+            less = (
+                "A source is slow: see whyspend doctor."
+                if reaches
+                else "Ask for fewer days, or for less of them."
+            )
+            raise RefusedError(504, f"The answer takes longer than {seconds:g} s. {less}") from None
         finally:
             _stop(asked)
 
@@ -118,16 +144,18 @@ class Asking:
         Raises:
             RefusedError: 503, too many questions wait.
         """
-        return self._begun(question).future
+        return self._begun(question, self._line).future
 
     def close(self) -> None:
         """Stop what is asked, and give back the engines."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for line in (self._line, self._reaching):
+            line.threads.shutdown(wait=False, cancel_futures=True)
         while running := tuple(self._running):  # again: before and between statements nothing can be stopped
             for asked in running:
                 asked.stop()
             time.sleep(AGAIN_SECONDS)
-        self._threads.shutdown()
+        for line in (self._line, self._reaching):
+            line.threads.shutdown()
         for engine in self._idle:
             engine.close()
 
@@ -153,18 +181,18 @@ class Asking:
             else:
                 engine.close()  # what a question that ended early has kept there is in nobody's way
 
-    def _begun(self, question: Callable[[Workspace], Any]) -> _Asked:
-        if not self._places.acquire(blocking=False):
-            raise RefusedError(503, "Too many questions at once. Ask again in a second.")
+    def _begun(self, question: Callable[[Workspace], Any], line: _Line) -> _Asked:
+        if not line.places.acquire(blocking=False):
+            raise RefusedError(503, line.full)
         asked = _Asked()
         self._running.add(asked)
-        asked.future = self._threads.submit(self._answer, asked, question)
-        asked.future.add_done_callback(lambda _: self._over(asked))
+        asked.future = line.threads.submit(self._answer, asked, question)
+        asked.future.add_done_callback(lambda _: self._over(asked, line))
         return asked
 
-    def _over(self, asked: _Asked) -> None:
+    def _over(self, asked: _Asked, line: _Line) -> None:
         self._running.discard(asked)
-        self._places.release()
+        line.places.release()
 
     def _engine(self) -> Engine:
         try:

@@ -41,6 +41,12 @@ class SheetQuestion:
         return any(option.name == "since" for option in options_of(self.sheet))
 
     @property
+    def reaches(self) -> bool:
+        """Whether sources are asked for it, too: they may be slow."""
+        offline: str = getattr(sheets.load(self.sheet), "OFFLINE", "")
+        return bool(offline) and not self.told(offline)
+
+    @property
     def since(self) -> str:
         """The first day, as it was said."""
         return self.told("since") or ""

@@ -17,6 +17,9 @@ COLUMNS = (
     TableColumn("next_step", "sentence"),
 )
 
+OFFLINE = "offline"
+"""The option without which sources are asked, too."""
+
 MARKS = {"ok": "ok     ", "empty": "empty  ", "problem": "PROBLEM"}
 
 
