@@ -171,3 +171,9 @@ def test_the_docs_name_every_sheet() -> None:
     docs = Path(__file__).parents[2] / "docs"
     page = (docs / "pages.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in sheets.NAMES)
+
+
+def test_sources_are_asked_for_doctor_alone_and_not_offline() -> None:
+    """Such a question may take as long as the slowest source, so a server gives it a thread of its own."""
+    assert [name for name in sheets.NAMES if asked(name).reaches] == ["doctor"]
+    assert not asked("doctor", offline=True).reaches
