@@ -89,6 +89,7 @@ class Overview:
             },
             "budgets": shown(self.desk, limits, _worst_first(of_limits), most=ROWS, but=_BUDGETS_LESS),
             "standing": _statuses(of_limits),
+            "expected_over": _expected(of_limits),
             "tagged": _share("tagged_usd", of_spend.trust.tagged_usd),
             "priced": _share("priced", of_spend.trust.priced),
         }
@@ -108,6 +109,12 @@ def _total(table: Table, name: str) -> Shown | None:
 
 def _share(name: str, share: Decimal | None) -> Shown:
     return single(TableColumn(name, "share"), share)
+
+
+def _expected(table: Table) -> str:
+    """`2 budgets will probably be over`, as the answer begins; nothing where none will."""
+    lines = (line.partition(":")[0] for line in table.headline.splitlines())
+    return next((f"{line}." for line in lines if line.endswith(" will probably be over")), "")
 
 
 def _worst_first(table: Table) -> Table:
