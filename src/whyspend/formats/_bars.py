@@ -79,10 +79,11 @@ class _Signed:
     """How much a column of the terminal stands for."""
 
     def bar(self, value: Fraction) -> str:
-        length = blocks(_eighths(max(value, Fraction(0)), self.cell))
+        is_less = value.numerator < 0
+        length = "" if is_less else blocks(_eighths(value, self.cell))
         if not self.left:
             return length
-        full, rest = divmod(_eighths(max(-value, Fraction(0)), self.cell), 8)
+        full, rest = divmod(_eighths(-value, self.cell), 8) if is_less else (0, 0)
         below = _FROM_THE_RIGHT[rest] + "█" * full
         return f"{below:>{self.left}}{_ZERO}{length}"
 
@@ -126,7 +127,11 @@ def _limit(known: Sequence[Fraction], width: int) -> _Limit:
 
 def _eighths(size: Fraction, cell: Fraction) -> int:
     """The nearest number of eighths; at least one of what is not 0."""
-    return max(int(size * 8 / cell + Fraction(1, 2)), 1) if size else 0
+    if not size.numerator:
+        return 0
+    # Half an eighth is added, in whole numbers: a terminal may be asked for a hundred thousand rows.
+    whole = size.denominator * cell.numerator
+    return max((16 * size.numerator * cell.denominator + whole) // (2 * whole), 1)
 
 
 def _is_share(column: TableColumn) -> bool:
