@@ -105,7 +105,7 @@ def test_the_overview_says_what_four_commands_say(served: Served) -> None:
 def test_the_overview_says_which_budgets_will_be_over_before_they_are(served: Served) -> None:
     text = served.page(f"/?{WEEK}").text
     assert "3 over" in text
-    assert "2 budgets will probably be over." in text
+    assert "18 ok; 2 budgets will probably be over" in text
 
 
 def test_the_address_holds_the_question_and_the_form_is_filled_in_with_it(served: Served) -> None:

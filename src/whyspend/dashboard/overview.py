@@ -114,7 +114,7 @@ def _share(name: str, share: Decimal | None) -> Shown:
 def _expected(table: Table) -> str:
     """`2 budgets will probably be over`, as the answer begins; nothing where none will."""
     lines = (line.partition(":")[0] for line in table.headline.splitlines())
-    return next((f"{line}." for line in lines if line.endswith(" will probably be over")), "")
+    return next((line for line in lines if line.endswith(" will probably be over")), "")
 
 
 def _worst_first(table: Table) -> Table:
