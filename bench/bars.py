@@ -55,6 +55,9 @@ BARS: tuple[Bar, ...] = (
     Bar("dashboard: CPU of a page that was seen, of that of the first time", 0.1, "of 1"),
     Bar("dashboard: the slowest of 20 short pages at once beside a long one, of the long one", 1, "of 1"),
     Bar("dashboard: peak memory", 1000, "MB"),
+    Bar("dashboard: peak memory with four answers of nearly a million cells at once", 1000, "MB"),
+    Bar("dashboard: CPU of the figures of /metrics while the ledger grows, of a core", 0.03, "of 1"),
+    Bar("dashboard: CPU of the colours of names after a day changed, of counting all days", 0.1, "of 1"),
     Bar("help: CPU of `whyspend --help`, against `python -c pass`", 6, "x"),
 )
 

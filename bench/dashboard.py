@@ -15,18 +15,24 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx2
+import msgspec
 
 from bench import measure, synthetic
 from bench.measure import Measured
 from bench.report import workspace_of
 from bench.synthetic import FIRST_DAY, LAST_DAY
+from whyspend.collector import collected, figures
+from whyspend.collector.figures import COUNTED_SECONDS, OUTLOOK_SECONDS, STANDING_SECONDS
+from whyspend.reports.budgets.entries import Budget
+from whyspend.workspace import Workspace, coloring
 
 ROUNDS = 3
 PEOPLE = 20
@@ -100,6 +106,106 @@ def measured(rows: int, folder: Path) -> Iterator[Measured]:
         )
         yield _at_once(server)
         yield Measured("dashboard: peak memory", server.peak_mb(), "the whole server, after all of this")
+    yield _long_at_once(root)
+    yield _figures(measure.apart(__name__, "figures_alone", root=str(root)))
+    colors = measure.apart(__name__, "colors_alone", root=str(root))
+    said = ", ".join(f"{name} {colors[f'{name}, a day']:.3f} against {colors[name]:.2f}" for name in COLORED)
+    yield Measured(
+        "dashboard: CPU of the colours of names after a day changed, of counting all days",
+        sum(colors[f"{name}, a day"] for name in COLORED) / sum(colors[name] for name in COLORED),
+        f"CPU s by {said}",
+    )
+
+
+COLORED = ("feature", "model", "team")
+"""Keys of pictures: a dimension, what follows from two columns, and a key of the metadata."""
+
+LONG = (
+    "by=trace_id,day&where=env=production&where=user_tier!=enterprise",
+    "/api/reports/report?format=json&",
+    "/reports/report?",
+)
+"""A question whose answer has nearly a million cells for two days, and where it is asked: as a file, and as a page."""
+
+
+def _long_at_once(root: Path) -> Measured:
+    """The memory of a server of which four people ask for the longest answer at once, each of other days."""
+    question, *places = LONG
+    peaks: dict[str, tuple[float, list[int]]] = {}
+    for place in places:
+        paths = [
+            f"{place}{question}&since={_day(back + 1)}&until={_day(back)}" for back in range(0, 4 * 4, 4)
+        ]
+        with _served(root) as server, ThreadPoolExecutor(len(paths)) as people:
+            status = list(people.map(server.status, paths))
+            peaks[place] = server.peak_mb(), status
+    said = "; ".join(
+        f"{place.partition('?')[0]} {peak:.0f} MB, answered {', '.join(map(str, status))}"
+        for place, (peak, status) in peaks.items()
+    )
+    return Measured(
+        "dashboard: peak memory with four answers of nearly a million cells at once",
+        max(peak for peak, _ in peaks.values()),
+        said,
+    )
+
+
+def _figures(found: dict[str, float]) -> Measured:
+    """What `/metrics` costs, asked as often as it may be: here no answer takes so long that it is asked for less."""
+    every = {"read": COUNTED_SECONDS, "standing": STANDING_SECONDS, "outlook": OUTLOOK_SECONDS}
+    said = ", ".join(f"{name} {found[name]:.2f} CPU s every {every[name]:g} s" for name in every)
+    return Measured(
+        "dashboard: CPU of the figures of /metrics while the ledger grows, of a core",
+        sum(found[name] / every[name] for name in every),
+        f"{said}; nothing while it does not grow",
+    )
+
+
+def figures_alone(root: str) -> dict[str, float]:
+    """CPU seconds of each question of `/metrics`, with three budgets, on the last day of the ledger."""
+    plain = workspace_of(Path(root))
+    budgets = (
+        Budget(name="all", limit_usd=Decimal(100_000)),
+        Budget(name="some", where={"feature": "rag-*", "env": "production"}, limit_usd=Decimal(100_000)),
+        Budget(name="each", each="feature", limit_usd=Decimal(100_000)),
+    )
+    place = Workspace(replace(plain.config, budgets=budgets), now=plain.now)
+    return measure.least(
+        ROUNDS,
+        {
+            "read": lambda: collected.read(place, synthetic.SOURCE),
+            "standing": lambda: figures.standing(place),
+            "outlook": lambda: figures.outlook(place),
+        },
+    )
+
+
+def colors_alone(root: str) -> dict[str, float]:
+    """CPU seconds of the colours of each key: of all days, and where all but one were counted before."""
+    place = workspace_of(Path(root))
+    data = place.data(place.window())
+    last = max(data.snapshot.manifest.files, key=lambda file: (file.day == LAST_DAY, file.rows)).path
+    others = tuple(file for file in data.snapshot.manifest.files if file.path != last)
+    before = replace(
+        data,
+        snapshot=replace(
+            data.snapshot, manifest=msgspec.structs.replace(data.snapshot.manifest, files=others)
+        ),
+    )
+
+    def whole(name: str) -> None:
+        coloring.forget()
+        data.colors([data.key(name)])
+
+    found = measure.least(ROUNDS, {name: partial(whole, name) for name in COLORED})
+    for name in COLORED:
+        seconds = []
+        for _ in range(ROUNDS):
+            coloring.forget()
+            before.colors([before.key(name)])
+            seconds.append(measure.cpu_of(partial(data.colors, [data.key(name)])))
+        found[f"{name}, a day"] = min(seconds)
+    return found
 
 
 def questions_alone(root: str) -> dict[str, float]:

@@ -136,7 +136,7 @@ def test_what_is_recorded_by_sources_is_compared_with_ours(tmp_path: Path) -> No
         assert send(server.address, [run]) == 202
         within(10, tmp_path, 1)
     place = Workspace(load(tmp_path / "whyspend.toml", {}))
-    found = samples(text(figures.standing(place).metrics(time.time())))
+    found = samples(text(figures.outlook(place)))
     place.engine.close()
     assert found["whyspend_reconcile_gap_ratio"] == Decimal("0.5")  # $0.15 against $0.10
 

@@ -17,9 +17,9 @@ MODELS = ("gpt-4", "gpt-4o", "o1")
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    coloring._KNOWN.clear()
+    coloring.forget()
     yield
-    coloring._KNOWN.clear()
+    coloring.forget()
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def test_a_ledger_that_grew_has_the_colours_of_one_that_was_always_so(
         asked = [("feature",), ("model",), ("feature", "model")]
         grown = [colors(place, *by) for by in asked]
         kept = dict(coloring._KNOWN)
-        coloring._KNOWN.clear()
+        coloring.forget()
         assert [colors(place, *by) for by in asked] == grown
         with monkeypatch.context() as patch:
             patch.setattr(coloring, "MOST_OF_ONE", 0)
-            coloring._KNOWN.clear()
+            coloring.forget()
             assert [colors(place, *by) for by in asked] == grown
             assert {known.days for known in coloring._KNOWN.values()} == {None}
-        coloring._KNOWN.clear()
+        coloring.forget()
         coloring._KNOWN.update(kept)
         assert all(0 < len(each) <= coloring.NUMBERS for each in grown)
 

@@ -8,7 +8,7 @@ stays as it is. Only calls of the last days are looked at; what began before no 
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from decimal import Context, Decimal
 
 from whyspend.model import Cell, Table
@@ -150,7 +150,7 @@ class Collected:
 
 def read(place: Workspace, source: str) -> dict[tuple[str, str], Sums]:
     """What the ledger holds of the last days from a collector, the dearest first."""
-    since = (datetime.now(UTC) - timedelta(days=DAYS - 1)).date()
+    since = (place.now.astimezone(UTC) - timedelta(days=DAYS - 1)).date()
     window = place.window(since.isoformat(), timezone="UTC")
     by = ("day", place.config.dimensions[0])
     answer = place.ask("report", window, where=(f"source={source}",), by=by)

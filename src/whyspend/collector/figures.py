@@ -28,7 +28,7 @@ STANDING_SECONDS = 60.0
 """How old gauges may be that take more of the ledger to know: the month, budgets."""
 
 OUTLOOK_SECONDS = 600.0
-"""How old the forecast may be: it is learned from four months of calls, and moves slowly."""
+"""How old what moves slowly may be: the forecast, learned from four months of calls, and the gap of seven days."""
 
 MOMENT_SECONDS = 900
 """Budgets begin anew with an hour of the time zone, which is off UTC by whole quarters of an hour; a forecast moves
@@ -168,17 +168,13 @@ class Standing:
 
 
 def standing(place: Workspace) -> Standing:
-    """What is spent, of budgets too, how fresh that is, and how far from what sources recorded."""
-    return Standing([*_costs(place), *_budgets(place), *_gap(place)], _newest(place))
+    """What is spent, of budgets too, and how fresh that is."""
+    return Standing([*_costs(place), *_budgets(place)], _newest(place))
 
 
 def outlook(place: Workspace) -> Sequence[Metric]:
-    """Where the month will end; nothing where it is too early to say."""
-    estimate = place.ask("forecast", place.window(), top=1).total.get("forecast_usd")
-    if not isinstance(estimate, Decimal):
-        return []
-    meaning = "Where the spending of this month will probably end: an estimate."
-    return [metric("whyspend_forecast_month_usd", "gauge", meaning, estimate)]
+    """What moves slowly: where the month will end, and how far our figures are from what sources recorded."""
+    return [*_forecast(place), *_gap(place)]
 
 
 def _costs(place: Workspace) -> Iterator[Metric]:
@@ -233,6 +229,13 @@ def _newest(place: Workspace) -> dict[str, int]:
         newest = max(file.last for file in manifest.files if file.source == source)
         found[source] = min(marks) if marks else newest
     return found
+
+
+def _forecast(place: Workspace) -> Iterator[Metric]:
+    estimate = place.ask("forecast", place.window(), top=1).total.get("forecast_usd")
+    if isinstance(estimate, Decimal):
+        meaning = "Where the spending of this month will probably end: an estimate."
+        yield metric("whyspend_forecast_month_usd", "gauge", meaning, estimate)
 
 
 def _gap(place: Workspace) -> Iterator[Metric]:

@@ -98,6 +98,12 @@ def numbers(
     return known.numbers
 
 
+def forget() -> None:
+    """Remember nothing: the next picture counts all."""
+    with _LOCK:
+        _KNOWN.clear()
+
+
 @dataclass(frozen=True)
 class _Asked:
     """One look at the ledger."""
