@@ -55,8 +55,8 @@ function prepare(root) {
   if (navigator.clipboard) for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
 }
 
-// Live: a few bytes every five seconds while somebody looks; the page itself only when something changed, and then no
-// more often than a tenth of the time that it takes to make.
+// Live: a few bytes every five seconds while somebody looks; the page itself only when something changed, and for
+// no more than a twentieth of the time: after one that took two seconds to make, the next is asked for 40 seconds later.
 const EVERY = 5000;
 let state = document.body.dataset.live;
 let notBefore = 0;
@@ -70,7 +70,7 @@ async function look() {
   if (now.state === state || Date.now() < notBefore || isBusy()) return;
   const began = Date.now();
   const page = await fetch(location.href, { headers: { Accept: "text/html" } });
-  notBefore = Date.now() + 10 * (Date.now() - began);
+  notBefore = Date.now() + 20 * (Date.now() - began);
   if (page.ok) replace(new DOMParser().parseFromString(await page.text(), "text/html"));
 }
 
