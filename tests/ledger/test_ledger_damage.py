@@ -139,6 +139,9 @@ def test_calls_that_were_sent_and_not_pulled_can_only_be_restored_or_done_withou
     assert lost.stat().st_size == 10
     code, out, _ = report(filled)
     assert (code, ",4,2," in out) == (0, True)
+    noted = f"No total has 3 calls of collector on {day} (UTC), lost with a damaged file."
+    assert noted in whyspend(filled, "report", "--since", str(day), "--until", str(day))[1]
+    assert noted in whyspend(filled, "doctor", "--offline")[1]
     assert whyspend(filled, "ledger", "verify")[0] == 0
     publish(filled, engine, sent, source="collector", dimensions=DEFAULT_DIMENSIONS)
     new = next(file.path for file in filled.snapshot().manifest.files if file.source == "collector")

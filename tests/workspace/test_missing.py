@@ -3,10 +3,12 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from tests.reports.spending import at, place, spend
 
 from whyspend.config import load
 from whyspend.engines.duckdb import DuckDB
+from whyspend.errors import UsageError
 from whyspend.model import Batch, Call, Table
 from whyspend.workspace import Workspace
 from whyspend.workspace.checkup import findings
@@ -153,3 +155,24 @@ def test_the_watermark_of_the_collector_is_none_so_the_weekend_rule_holds(
     assert digest(where, whole_days(where, "", "", "")).headline[0] == (
         "The data ends 2026-11-28 05:00 UTC: see first whether calls still come in (whyspend doctor)."
     )
+
+
+def test_what_was_lost_with_a_damaged_file_is_said_of_its_days_and_keeps_a_month_from_being_whole(
+    tmp_path: Path, engine: DuckDB
+) -> None:
+    where = place(tmp_path, engine, "\n" + NAMED, "2026-12-02 10:00")
+    bring(where, "prod", range(1, 29), "2026-12-02", **{"from:p": "2026-10-01"})
+    lost = next(file for file in where.ledger.snapshot().manifest.files if file.day.day == 12)
+    (where.ledger.root / lost.path).write_bytes(b"cut")
+    where.ledger.drop(lost.path)
+    said = "No total has 1 call of prod on 2026-11-12 (UTC), lost with a damaged file."
+    assert said in asked(where, "2026-11-10", "2026-11-16").notes
+    assert said in asked(where, "2026-11-17", "2026-11-23").notes, "it is compared with the days of the loss"
+    assert said not in asked(where, "2026-11-24", "2026-11-30").notes
+    explained = where.ask("explain", where.window("2026-11-17", "2026-11-23"))
+    assert said in explained.headline
+    bring(where, "prod", range(29, 30))
+    assert said in asked(where, "2026-11-10", "2026-11-16").notes, "a later commit keeps it"
+    with pytest.raises(UsageError, match="2026-11 is not whole: it lacks 1 call of prod on 2026-11-12"):
+        close(where, "2026-11")
+    assert close(where, "2026-11", force=True).month.calls == 28

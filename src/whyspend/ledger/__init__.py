@@ -14,7 +14,7 @@ from whyspend.errors import UsageError
 from whyspend.ledger import check, leftovers
 from whyspend.ledger import manifest as manifests
 from whyspend.ledger.check import Fault
-from whyspend.ledger.manifest import File, Manifest
+from whyspend.ledger.manifest import File, Lost, Manifest
 from whyspend.ledger.reader import Extent, Snapshot
 from whyspend.ledger.writer import GRACE_SECONDS, Published, Writer
 from whyspend.model import Engine, Window
@@ -39,7 +39,9 @@ class Ledger:
     root: Path
 
     def drop(self, path: str) -> File:
-        """Do without a damaged file: its calls count nowhere from then on. The file itself is left as it is.
+        """Do without a damaged file: its calls count nowhere from then on, and the manifest says so.
+
+        The file itself is left as it is.
 
         Raises:
             UsageError: the ledger has no such file, or it is whole.
@@ -55,7 +57,8 @@ class Ledger:
             if not manifests.damage(self.root, found, thorough=True):
                 raise UsageError(f"{path} is whole, so it stays. Only a file that is damaged can be dropped.")
             files = tuple(file for file in held.files if file is not found)
-            manifests.swap(self.root, changed(held, revision=held.revision + 1, files=files))
+            lost = (*held.lost, Lost(found.day, found.source, found.rows))
+            manifests.swap(self.root, changed(held, revision=held.revision + 1, files=files, lost=lost))
         return found
 
     def snapshot(self) -> Snapshot:

@@ -69,6 +69,14 @@ class Retired(msgspec.Struct, frozen=True):
     """Seconds since the epoch."""
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """What a damaged file held that somebody chose to do without."""
+
+    day: date
+    source: str
+    calls: int
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger holds, at one moment."""
 
@@ -80,6 +88,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     links: dict[str, dict[str, str]] = {}
     """source -> project -> the address under which its traces can be seen."""
     retired: tuple[Retired, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    """Kept for good, for no total of such a day is whole: watermarks say nothing of it."""
 
 
 def by_dimensions(files: Iterable[File]) -> dict[tuple[str, ...], list[File]]:

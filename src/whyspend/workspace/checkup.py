@@ -74,8 +74,9 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
     yield Finding(
         "ok", f"{place.config.ledger}: {rows:,} calls from {first.date()} to {last:%Y-%m-%d %H:%M} UTC"
     )
-    for each in reached(place.config, snapshot.manifest).ended:
-        yield Finding("ok", each.said())
+    known = reached(place.config, snapshot.manifest)
+    for said in (*(each.said() for each in known.ended), *(each.said() for each in known.lost)):
+        yield Finding("ok", said)
     for sources, calls in twice.held_twice(place.ledger.root, place.engine).items():
         yield Finding("problem", *twice.said(sources, calls))
     if place.now - last > timedelta(days=2):

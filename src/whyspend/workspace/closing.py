@@ -194,7 +194,13 @@ def _refuse(place: Workspace, asked: Month, held: Basis | None) -> None:
 
 def _unread(config: Config, manifest: Manifest, asked: Month) -> Iterator[str]:
     """What of the month the ledger may lack."""
-    ended = [each for each in reached(config, manifest).ended if micros(each.at) <= asked.start]
+    known = reached(config, manifest)
+    ended = [each for each in known.ended if micros(each.at) <= asked.start]
+    yield from (
+        f"it lacks {each.what}, lost with a damaged file"
+        for each in known.lost
+        if each.is_within(instant(asked.start), instant(asked.end))
+    )
     gone = {each.source for each in ended if not each.project}
     sources = sorted({*manifest.watermarks, *(file.source for file in manifest.files)} - gone)
     if not sources:

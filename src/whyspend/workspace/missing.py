@@ -1,8 +1,9 @@
 """Where the data ends before the days that are asked about do: what was not brought in is no fall."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from whyspend.config import Config
 from whyspend.ledger import Manifest
@@ -33,12 +34,39 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Calls that were in a damaged file which `ledger drop` did without."""
+
+    day: date
+    """UTC."""
+    source: str
+    calls: int
+
+    @property
+    def what(self) -> str:
+        """How many of which calls."""
+        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        return f"{calls} of {self.source} on {self.day} (UTC)"
+
+    def said(self) -> str:
+        """One line."""
+        return f"No total has {self.what}, lost with a damaged file."
+
+    def is_within(self, start: datetime, end: datetime) -> bool:
+        """Whether some of its day is in [start, end)."""
+        begin = datetime.combine(self.day, time(), UTC)
+        return begin < end and start < begin + timedelta(days=1)
+
+
+@dataclass(frozen=True)
 class Reached:
     """Up to when all calls are here."""
 
     until: datetime | None = None
     """UTC: the oldest watermark of what is still read; None: nobody knows."""
     ended: tuple[Ended, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    """What is not here although it is before `until`."""
 
     @property
     def left(self) -> frozenset[str]:
@@ -46,8 +74,12 @@ class Reached:
         return frozenset(each.source for each in self.ended if not each.project)
 
     def said(self, start: datetime, end: datetime) -> tuple[str, ...]:
-        """A line for each that ended within [start, end): between its end and what followed may be a gap."""
-        return tuple(each.said() for each in self.ended if start <= each.at < end)
+        """A line for each that ended within [start, end), for between its end and what followed may be a gap; and for
+        what was lost of these days."""
+        return (
+            *(each.said() for each in self.ended if start <= each.at < end),
+            *(each.said() for each in self.lost if each.is_within(start, end)),
+        )
 
 
 def reached(config: Config, manifest: Manifest) -> Reached:
@@ -73,6 +105,7 @@ def reached(config: Config, manifest: Manifest) -> Reached:
             *(Ended(instant(last), name) for name, last in sorted(left.items())),
             *(each for name in sorted(manifest.watermarks.keys() - left) for each in _gone(name, manifest)),
         ),
+        tuple(_lost(manifest)),
     )
 
 
@@ -80,6 +113,14 @@ def read_upto(held: Mapping[str, int]) -> dict[str, int]:
     """How far each project of a source was read, but for those that a pull no longer found; microseconds UTC."""
     every = {key.removeprefix("upto:"): mark for key, mark in held.items() if key.startswith("upto:")}
     return {project: mark for project, mark in every.items() if not held.get(f"gone:{project}")}
+
+
+def _lost(manifest: Manifest) -> Iterator[Lost]:
+    calls: Counter[tuple[date, str]] = Counter()
+    for each in manifest.lost:
+        calls[each.day, each.source] += each.calls
+    for (day, source), count in sorted(calls.items()):
+        yield Lost(day, source, count)
 
 
 def _gone(source: str, manifest: Manifest) -> Iterator[Ended]:
