@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.dashboard.served import WEEK, demo_in, serving
 
+from whyspend.config import load
 from whyspend.dashboard.cache import Cache
+from whyspend.dashboard.desk import moment
+from whyspend.workspace.questions import Question
 
 
 class Counting:
@@ -90,6 +94,25 @@ def test_what_is_kept_takes_no_more_than_its_limit(size: int, kept: int) -> None
         return kept
 
     assert asyncio.run(asked()) == kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (Question("report", since="7d", until="yesterday"), timedelta(hours=15)),
+        (Question("report", since="7d"), timedelta(hours=1)),
+        (Question("explain", since="7d"), timedelta(hours=1)),
+        (Question("forecast"), timedelta(minutes=1)),
+        (Question("report", since="7d", until="yesterday", prices="now"), timedelta(minutes=1)),
+    ],
+)
+def test_an_answer_about_today_is_asked_for_anew_before_it_hides_that_no_pull_came(
+    asked: Question, kept: timedelta
+) -> None:
+    now, config = datetime(2026, 11, 29, 9, tzinfo=UTC), load(None, {})
+    second = timedelta(seconds=1)
+    assert moment(config, asked, now) == moment(config, asked, now + kept - second)
+    assert moment(config, asked, now) != moment(config, asked, now + kept)
 
 
 def test_a_page_is_new_when_the_ledger_its_prices_or_the_configuration_changed(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Where the pages and the JSON endpoints ask: an answer that was given is given again until something changes.
 
-An answer rests on the ledger's files, its prices, whyspend.toml and the day; where the present moment matters, as for
-what a month will end at, on the minute. That costs a few looks at the disk (see Asking.state), and no file is read.
+An answer rests on the ledger's files, its prices, whyspend.toml and the day; of days that are not over on the hour, for
+it says where the data ends too early; and where the present moment matters, as for what a month will end at, on the
+minute. That costs a few looks at the disk (see Asking.state), and no file is read.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -23,9 +24,10 @@ from whyspend.workspace.windows import window, zone
 from whyspend.workspace.writing import has_pictures, refuse_unless_able, written
 
 OF_A_DAY = frozenset({"report", "requests", "explain", "coverage", "whatif", "reconcile"})
-"""Reports whose answer is the same all day long; that of any other may change with the minute."""
+"""Reports whose answer is the same all day long, but for where the data ends; that of any other may change with the
+minute."""
 
-MOMENT_SECONDS = 60
+HOUR_SECONDS, MOMENT_SECONDS = 3_600, 60
 
 MOST_READ = 200_000
 """Cells of an answer that is written for people: each takes three times the memory and the time of one for machines,
@@ -142,7 +144,7 @@ class Desk:
             reaches: as of Asking.ask.
         """
         config = self.config()
-        rests_on = (key, self.state(), _moment(config, question))
+        rests_on = (key, self.state(), moment(config, question, datetime.now(UTC)))
         return await self.cache.get(rests_on, lambda: self.asking.ask(make, reaches=reaches), size)
 
     def state(self) -> tuple[Hashable, ...]:
@@ -150,16 +152,16 @@ class Desk:
         return self.asking.state()
 
 
-def _moment(config: Config, question: Question | None) -> tuple[Hashable, ...]:
-    """What an answer rests on of the present: the days that are asked about, and the minute where it matters."""
-    now = datetime.now(UTC)
-    minute = int(now.timestamp()) // MOMENT_SECONDS
+def moment(config: Config, question: Question | None, now: datetime) -> tuple[Hashable, ...]:
+    """What an answer rests on of the present: the days that are asked about; the hour or minute where it matters."""
+    hour, minute = (int(now.timestamp()) // seconds for seconds in (HOUR_SECONDS, MOMENT_SECONDS))
     if question is None:
         return (minute,)
     asked = _window(config, question, now)
     today = now.astimezone(zone(asked.timezone)).date()
-    is_settled = question.report in OF_A_DAY or asked.until < today
-    return asked, today, None if is_settled and question.prices != "now" else minute
+    if question.prices == "now" or not (question.report in OF_A_DAY or asked.until < today):
+        return asked, today, minute
+    return asked, today, None if asked.until < today else hour
 
 
 def _window(config: Config, question: Question | SheetQuestion, now: datetime) -> Window:
