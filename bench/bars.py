@@ -51,7 +51,7 @@ BARS: tuple[Bar, ...] = (
     Bar("collector: seconds from the acknowledgement to the ledger, at the most", 2, "s"),
     Bar("collector: memory in the second half of a steady run, against the first", 1.1, "x"),
     Bar("collector: peak memory", 400, "MB"),
-    Bar("dashboard: CPU of a page, against its questions alone", 1.5, "x"),
+    Bar("dashboard: CPU of a page, against its questions alone", 1.3, "x"),
     Bar("dashboard: CPU of a page that was seen, of that of the first time", 0.1, "of 1"),
     Bar("dashboard: the slowest of 20 short pages at once beside a long one, of the long one", 1, "of 1"),
     Bar("dashboard: peak memory", 1000, "MB"),
