@@ -76,3 +76,14 @@ def test_calls_that_came_in_two_ways_are_counted_and_named(engine: DuckDB, tmp_p
 
 def twice_held(opened: Workspace) -> list[Finding]:
     return [each for part, each in findings(opened) if part == "ledger" and "sources" in each.what]
+
+
+def test_a_damaged_file_is_a_problem_beside_the_others_and_hides_none(engine: DuckDB, tmp_path: Path) -> None:
+    opened = place(tmp_path, engine, tagged("x"), 'dimensions = ["feature", "env"]\n')
+    (held,) = opened.ledger.snapshot().manifest.files
+    (opened.ledger.root / held.path).write_bytes(b"cut")
+    told = list(findings(opened))
+    assert [part for part, each in told if "is cut or grown" in each.what] == ["dimensions"]
+    assert {"configuration", "ledger", "prices", "dimensions"} <= {part for part, _ in told}
+    (way_out,) = [each.next_step for _, each in told if "is cut or grown" in each.what]
+    assert way_out.startswith("Restore it from a backup, or pull that day anew: whyspend pull ")

@@ -44,24 +44,30 @@ def findings(place: Workspace, *, reach: bool = True) -> Iterator[tuple[str, Fin
         brought = f"the collector brought {collected(place):,} calls"
         yield "sources", Finding("ok", f"no source to pull is configured; {brought}")
     for name in names:
-        for finding in _source(place, name, reach=reach):
-            yield f"source {name}", finding
-    yield from (("ledger", finding) for finding in _ledger(place))
-    yield from (("prices", finding) for finding in _prices(place))
-    yield from (("dimensions", finding) for finding in _dimensions(place))
+        yield from ((f"source {name}", finding) for finding in _told(_source(place, name, reach=reach)))
+    held = list(_told(_ledger(place)))
+    yield from (("ledger", finding) for finding in held)
+    yield from (("prices", finding) for finding in _told(_prices(place)))
+    # A damaged file that both read is named once.
+    yield from (("dimensions", finding) for finding in _told(_dimensions(place)) if finding not in held)
 
 
-def _source(place: Workspace, name: str, *, reach: bool) -> Iterator[Finding]:
+def _told(found: Iterator[Finding]) -> Iterator[Finding]:
+    """What is found, and the error that ends it: of what comes after, there is something to say, too."""
     try:
-        source = place.config.source(name)
-        check = getattr(registry.load("sources", source.type), "check" if reach else "configured", None)
-        if check is None:
-            yield Finding("ok", f"{source.type}: configured")
-            return
-        yield from check(**place.known_to(check), **source.options)
+        yield from found
     except WhyspendError as error:
         what, _, next_step = str(error).partition(". ")
         yield Finding("problem", what, next_step)
+
+
+def _source(place: Workspace, name: str, *, reach: bool) -> Iterator[Finding]:
+    source = place.config.source(name)
+    check = getattr(registry.load("sources", source.type), "check" if reach else "configured", None)
+    if check is None:
+        yield Finding("ok", f"{source.type}: configured")
+        return
+    yield from check(**place.known_to(check), **source.options)
 
 
 def _ledger(place: Workspace) -> Iterator[Finding]:
@@ -91,13 +97,7 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
 
 def _prices(place: Workspace) -> Iterator[Finding]:
     """The book in use, and entries of whyspend.toml that are for nothing: most often a slip of the pen."""
-    try:
-        identity = place.prices.id
-    except WhyspendError as error:
-        what, _, next_step = str(error).partition(". ")
-        yield Finding("problem", what, next_step)
-        return
-    yield Finding("ok", f"price book: {identity}")
+    yield Finding("ok", f"price book: {place.prices.id}")
     for line in idle_entries(place):
         what, _, next_step = line.rpartition(": ")
         yield Finding("problem", what, f"{next_step[:1].upper()}{next_step[1:]}")
