@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+from whyspend.ledger import Snapshot
 from whyspend.ledger.manifest import File, Manifest
 from whyspend.model import Cell, TableColumn
 from whyspend.model.sheet import Rows, Sheet
@@ -41,7 +42,7 @@ DAYS = (
 
 def run(place: Workspace) -> Sheet:
     """Rows, days, sources, watermarks, and bytes per call and column."""
-    snapshot = place.ledger.snapshot()
+    snapshot = place.ledger.snapshot()  # one for all figures: a collector may publish meanwhile
     manifest, files = snapshot.manifest, snapshot.manifest.files
     calls, size = sum(file.rows for file in files), sum(file.bytes for file in files)
     first, last = (files[0].day, files[-1].day) if files else (None, None)
@@ -69,7 +70,7 @@ def run(place: Workspace) -> Sheet:
         if files
         else ("It is empty. Bring calls in: whyspend pull.",),
         more=(
-            Rows("columns", COLUMNS, tuple(_columns(place, calls)), "Bytes of each column"),
+            Rows("columns", COLUMNS, tuple(_columns(place, snapshot, calls)), "Bytes of each column"),
             Rows("days", DAYS, tuple(_days(files)), "Each day and source", is_long=True),
         ),
         charts=by_day(held, today(place)),
@@ -95,8 +96,7 @@ def _sources(place: Workspace, manifest: Manifest) -> Iterator[tuple[Cell, ...]]
         )
 
 
-def _columns(place: Workspace, calls: int) -> Iterator[tuple[Cell, ...]]:
-    snapshot = place.ledger.snapshot()
+def _columns(place: Workspace, snapshot: Snapshot, calls: int) -> Iterator[tuple[Cell, ...]]:
     paths = [str(snapshot.root / file.path) for file in snapshot.manifest.files]
     for name, size in place.engine.column_bytes(paths) if paths else ():
         yield name, size, round(Decimal(size) / calls, 2)
