@@ -190,3 +190,6 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     said(found, *(span(number) for number in range(100)), *(run(number) for number in range(200, 300)))
     published(found, apart)
     assert (len(apart._spans), len(apart._runs)) == (10, 10)
+    said(found, *(span(number // 3, trace=f"{number + 500:032x}") for number in range(300)))
+    published(found, apart)
+    assert len(apart._spans) == 10 - 10 % 3, "calls that are alike are calls, too"

@@ -31,6 +31,29 @@ _Known = tuple[int, str]
 """Start and id of a call that may be in the ledger."""
 
 
+@dataclass
+class _Calls:
+    """The last MOST calls, by what those have in common that tell of the same."""
+
+    _held: dict[Any, tuple[_Known, ...]] = field(default_factory=dict)
+    _count: int = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def of(self, key: object) -> tuple[_Known, ...]:
+        return self._held.get(key, ())
+
+    def add(self, key: object, told: _Known) -> None:
+        before = self.of(key)
+        if told in before:
+            return
+        self._held[key] = (*before, told)[-ALIKE:]
+        self._count += len(self._held[key]) - len(before)
+        while self._count > MOST:
+            self._count -= len(self._held.pop(next(iter(self._held))))
+
+
 class Settlement(NamedTuple):
     """What a trace comes to."""
 
@@ -52,12 +75,12 @@ class Twins:
     """
 
     _runs: dict[_Moment, None] = field(default_factory=dict)
-    _spans: dict[_Moment, tuple[_Known, ...]] = field(default_factory=dict)
-    """Published, maybe."""
+    _spans: _Calls = field(default_factory=_Calls)
+    """By their moment; published, maybe."""
     _responses: dict[_Response, None] = field(default_factory=dict)
     """Of spans of LangSmith's."""
-    _others: dict[_Response, tuple[_Known, ...]] = field(default_factory=dict)
-    """Of other spans; published, maybe."""
+    _others: _Calls = field(default_factory=_Calls)
+    """Other spans by their response; published, maybe."""
     _is_on: bool = False
     _told: bool = False
 
@@ -90,18 +113,18 @@ class Twins:
             response = _response(call, one)
             if response and call.call_id in one.exported:
                 _remember(self._responses, response, None)
-                yield from self._others.get(response, ())
+                yield from self._others.of(response)
             if call.call_id not in one.exported and call.call_id not in one.responses:
                 _remember(self._runs, _moment(call), None)
-                yield from (span for near in _near(call) for span in self._spans.get(near, ()))
+                yield from (span for near in _near(call) for span in self._spans.of(near))
 
     def _is_twin(self, call: Call, one: Settlement) -> bool:
         known = call.started_at, call.call_id
         if call.call_id in one.exported:
-            _add(self._spans, _moment(call), known)
+            self._spans.add(_moment(call), known)
             return any(near in self._runs for near in _near(call))
         if response := _response(call, one):
-            _add(self._others, response, known)
+            self._others.add(response, known)
             return response in self._responses
         return False
 
@@ -118,12 +141,6 @@ def _moment(call: Call) -> _Moment:
 def _near(call: Call) -> Iterator[_Moment]:
     name, start, took = _moment(call)
     return ((name, start + micros, took + millis) for micros, millis in _NEAR)
-
-
-def _add(known: dict[Any, tuple[_Known, ...]], key: object, told: _Known) -> None:
-    held = known.get(key, ())
-    if told not in held:
-        _remember(known, key, (*held, told)[-ALIKE:])
 
 
 def _remember(known: dict[Any, Any], key: object, told: object) -> None:
