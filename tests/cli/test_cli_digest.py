@@ -150,6 +150,26 @@ def test_another_digest_is_not_the_one_that_was_sent(whyspend: Run, spent: Path)
             assert len(server.received) == count
 
 
+def test_who_got_one_with_missing_days_gets_the_whole_one_once_they_are_there(
+    whyspend: Run, home: Path
+) -> None:
+    now, engine = datetime.now(UTC), connect(threads=1)
+    days = [f"{now - timedelta(days=ago):%Y-%m-%d}" for ago in range(1, 15)]
+    where = place(home, engine, "", now.isoformat())
+    publish(where, [spend(f"{day} 09:00", "3") for day in days[3:]], since=days[-1], upto=days[2])
+    with receiver() as server:
+        configured(home, HOOK.format(name="team", url=server.base, more=""))
+        for count, upto in ((1, ""), (2, f"{now:%Y-%m-%d}")):
+            if upto:
+                publish(where, [spend(f"{day} 09:00", "3") for day in days[:3]], since=days[-1], upto=upto)
+            for _ in range(2):
+                assert whyspend("digest", "--notify").code == 0
+            assert len(server.received) == count
+    engine.close()
+    missing, whole = (each.json["digest"]["headline"][0] for each in server.received)
+    assert missing.startswith("The data ends ") and whole.startswith("$21.00 in these 7 days")
+
+
 def test_two_that_are_started_together_send_one(spent: Path) -> None:
     with receiver() as server:
         configured(spent, HOOK.format(name="team", url=server.base, more=""))

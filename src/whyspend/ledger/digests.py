@@ -27,7 +27,7 @@ class Got(Struct, frozen=True, kw_only=True):
 
     channel: str
     digest: str
-    """Its days, time zone and conditions."""
+    """Its days, time zone and conditions, and that calls were missing."""
     at: int
     """When, microseconds UTC."""
 

@@ -41,3 +41,5 @@ class Digest:
     """What a reader must know to read the figures right."""
     command: str = ""
     """The shell command that gives this digest."""
+    is_whole: bool = True
+    """The data does not end before the days do: it says nothing of calls to bring in first."""

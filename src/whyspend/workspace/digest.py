@@ -77,6 +77,7 @@ def digest(
         trust=answer.trust,
         notes=answer.notes if answer.trust.calls else (),
         command=ask.itself,
+        is_whole=ask.data_end is None,
     )
 
 
@@ -91,6 +92,7 @@ def _of_nothing(ask: "_Asking", end: DataEnd) -> Digest:
         sections=(replace(spent, table=idle, sentences=(end.said(),)),),
         trust=spent.table.trust,
         command=ask.itself,
+        is_whole=False,
     )
 
 

@@ -92,9 +92,12 @@ def had(place: Workspace, made: Digest, name: str, where: Sequence[str] = ()) ->
 
 
 def key_of(made: Digest, where: Sequence[str]) -> str:
-    """What digests are told apart by: their days, the time zone, and of which calls they are."""
+    """What digests are told apart by: their days, the time zone, of which calls they are, and whether some are missing.
+
+    Who got one that asks to bring in what is missing gets the whole one, too, once that is done.
+    """
     days = f"{made.window.since}..{made.window.until} {made.window.timezone}"
-    return " ".join([days, *sorted(where)])
+    return " ".join([days, *([] if made.is_whole else ["incomplete"]), *sorted(where)])
 
 
 def _takes(channel: ChannelConfig) -> bool:
