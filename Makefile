@@ -15,7 +15,7 @@ demo: .venv/.runtime ## Show a 60-day example: cost by feature, and what to try 
 
 test: .venv/.dev .venv-oldest/.done .venv-duckdb1/.done ## Run all tests, on both majors of DuckDB and with the oldest and newest clients
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	.venv-duckdb1/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/ledger tests/pricing tests/reports tests/workspace tests/formats
+	.venv-duckdb1/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests/engines tests/ledger tests/pricing tests/reports tests/workspace tests/formats
 
 quick: .venv/.dev ## Run the tests that take no more than a few seconds each
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

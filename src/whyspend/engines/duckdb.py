@@ -192,10 +192,11 @@ class DuckDB:
         """Days since 1970-01-01 of a date."""
         return f"CAST({column} - DATE '1970-01-01' AS INTEGER)"
 
-    def quantile(self, expression: str, share: str) -> str:
-        """The value below which a share of the rows lie: the smallest that is not exceeded by more (no interpolation,
-        so it is a cost that really occurred)."""
-        return f"quantile_disc({expression}, {share})"
+    def quantiles(self, expression: str, shares: Sequence[str]) -> str:
+        """A list of the values below which these shares of the rows lie: each the smallest that is not exceeded by
+        more (no interpolation, so it is a cost that really occurred); NULL where there is no value."""
+        # Together, for an aggregate holds all values of its rows: one for each share would hold them as often.
+        return f"quantile_disc({expression}, [{', '.join(shares)}])"
 
 
 @contextmanager
@@ -210,9 +211,9 @@ def _in_plain_words(*, taking_in: bool = False) -> Iterator[None]:
     except duckdb.InterruptException:
         raise StoppedError("The question was stopped: it took too long.") from None
     except duckdb.OutOfMemoryException as error:
-        raise InputError(
-            f"There is not enough memory for this question ({_first_line(error)}). "
-            "Ask for fewer days, or give whyspend more memory."
+        raise UsageError(
+            f"There is not enough memory for this question ({_first_line(error)}). Ask for fewer days; "
+            "a server leaves each question a part of the memory, the command line may use all of it."
         ) from None
     except duckdb.Error as error:
         if not (_is_about_a_file(error) or (taking_in and _is_about_a_value(error))):

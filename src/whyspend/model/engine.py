@@ -95,6 +95,8 @@ class Engine(Protocol):
         """Days since 1970-01-01 of a date."""
         ...
 
-    def quantile(self, expression: str, share: str) -> str:
-        """The value that a share of the rows do not exceed: one that really occurs, never an interpolation."""
+    def quantiles(self, expression: str, shares: Sequence[str]) -> str:
+        """A list of the values that these shares of the rows do not exceed: values that really occur, never an
+        interpolation. NULL where there is no value at all.
+        """
         ...

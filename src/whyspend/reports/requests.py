@@ -87,11 +87,12 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     _collect(data, key, single, top)
     whole = data.rows(WHOLE.format(quantiles=_quantiles(data), costs="costs" if single else "wholes"))[0]
     columns, rows = _single(data, key, top) if single else _owners(data, key, top)
-    charts = _pictures(data, "costs" if single else "wholes", whole) if data.pictures else ()
+    charts = _pictures(data, "costs" if single else "wholes", *whole[-2:]) if data.pictures else ()
     ((pieces, owners),) = data.rows("SELECT count(*), count(DISTINCT coalesce(owner, chr(0))) FROM costs")
     for name in ("costs", "wholes", "dearest", "of_day", "of_later_days"):
         data.engine.forget(name)
-    count, calls, unpriced, cost, *spread = whole
+    count, calls, unpriced, cost, quantiles, highest = whole
+    spread = _spread(quantiles, highest)
     total: dict[str, Cell] = {
         "calls": calls,
         "cost_usd": _usd(cost) if count else Decimal(0),
@@ -126,9 +127,8 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     )
 
 
-def _pictures(data: Any, requests: str, whole: Sequence[Any]) -> tuple[Chart, ...]:
+def _pictures(data: Any, requests: str, quantiles: Sequence[Any], highest: Any) -> tuple[Chart, ...]:
     """How many requests cost how much, with the quantiles."""
-    *_, p50, p95, p99, highest = whole
     if not highest:
         return ()
     ((lowest,),) = data.rows(f"SELECT min(cost) FROM {requests} WHERE cost > 0")
@@ -143,7 +143,7 @@ def _pictures(data: Any, requests: str, whole: Sequence[Any]) -> tuple[Chart, ..
     )
     marks = tuple(
         (name.removesuffix("_usd"), amount)
-        for name, units in zip(QUANTILES, (p50, p95, p99), strict=True)
+        for name, units in zip(QUANTILES, quantiles, strict=True)
         if (amount := _usd(units)) is not None
     )
     columns = (
@@ -263,7 +263,7 @@ def _owners(data: Any, key: Any, top: int) -> tuple[tuple[TableColumn, ...], lis
     )
     limit = f"LIMIT {top}" if top else ""
     rows: list[dict[str, Cell]] = []
-    for owner, requests, calls, unpriced, cost, *spread in data.rows(
+    for owner, requests, calls, unpriced, cost, quantiles, highest in data.rows(
         OWNERS.format(quantiles=_quantiles(data), limit=limit)
     ):
         value = int(owner) if key.is_time and owner is not None else owner
@@ -274,7 +274,9 @@ def _owners(data: Any, key: Any, top: int) -> tuple[tuple[TableColumn, ...], lis
                 "requests": requests,
                 "calls": calls,
                 "cost_usd": _usd(cost),
-                **{c.name: _usd(value) for c, value in zip(_SPREAD, spread, strict=True)},
+                **{
+                    c.name: _usd(value) for c, value in zip(_SPREAD, _spread(quantiles, highest), strict=True)
+                },
                 "unpriced_calls": unpriced,
             }
         )
@@ -294,7 +296,13 @@ def _part(cost: Cell, whole: Cell) -> Decimal | None:
 
 
 def _quantiles(data: Any) -> str:
-    return ", ".join(data.engine.quantile("cost", share) for share in QUANTILES.values())
+    quantiles: str = data.engine.quantiles("cost", tuple(QUANTILES.values()))
+    return quantiles
+
+
+def _spread(quantiles: Sequence[Any] | None, highest: Any) -> tuple[Any, ...]:
+    """The amounts of _SPREAD; unknown where no cost is known."""
+    return (*(quantiles or (None for _ in QUANTILES)), highest)
 
 
 def _usd(units: Any) -> Decimal | None:

@@ -10,7 +10,6 @@ from whyspend.collector.reading.metadata import Metadata
 from whyspend.collector.reading.runs import INPUT_DETAILS, OUTPUT_DETAILS, dollars
 from whyspend.collector.reading.searching import Search
 from whyspend.errors import UsageError, nearest
-from whyspend.model import Engine
 from whyspend.workspace.windows import instant
 
 _DETAILS = (*INPUT_DETAILS, *OUTPUT_DETAILS)
@@ -98,24 +97,23 @@ def _added(search: Search, part: str, most: int) -> dict[str, Stats]:
         ADDED.format(
             calls=search.priced(search.of(days[0], days[-1]), cells),
             sums=", ".join(f"CAST(sum(of_{name}) AS BIGINT)" for name in _DETAILS),
-            spread=", ".join(_spread(engine)),
+            spread=", ".join(engine.quantiles(name, tuple(_SHARES.values())) for name in _SPREAD),
             most=most,
         )
     )
     return {row[0]: _of(row[1:]) for row in rows}
 
 
-def _spread(engine: Engine) -> list[str]:
-    return [engine.quantile(name, share) for name in _SPREAD for share in _SHARES.values()]
-
-
 def _of(row: Any) -> Stats:
     """The figures of a row; None: of nothing."""
-    rest = list(row or [0, 0, 0, 0, 0, 0, 0, None, 0, 0, *[0] * len(_DETAILS), *[None] * 12])
+    rest = list(row or [0, 0, 0, 0, 0, 0, 0, None, 0, 0, *[0] * len(_DETAILS), *[None] * len(_SPREAD)])
     runs, priced, cost, prompt_cost, completion_cost, prompt, completion, last, failed, streamed = rest[:10]
     details = dict(zip(_DETAILS, rest[10 : 10 + len(_DETAILS)], strict=True))
-    names = [f"{name}_{share}" for name in _SPREAD for share in _SHARES]
-    spread = dict(zip(names, rest[10 + len(_DETAILS) :], strict=True))
+    spread = {
+        f"{name}_{share}": value
+        for name, values in zip(_SPREAD, rest[10 + len(_DETAILS) :], strict=True)
+        for share, value in zip(_SHARES, values or [None] * len(_SHARES), strict=True)
+    }
     return {
         "run_count": runs,
         "unpriced_run_count": runs - priced,
