@@ -188,9 +188,12 @@ def test_every_download_of_a_page_is_saved_as_the_file_of_its_command(
     with opened(browser, served.address + path, offline=False) as watched:
         page = watched.page
         links = page.locator(".downloads a").all()
-        assert len(links) % len(registry.names("formats")) == 0
+        formats = len(registry.names("formats"))
+        assert len(links) % formats == 0
         assert links
-        for link in links:
+        for at, link in enumerate(links):
+            if at % formats == 0:
+                page.reload()  # Chromium lets a page begin ten downloads, and drops one of the next
             address = link.get_attribute("href")
             assert address
             with page.expect_download() as waiting:

@@ -48,7 +48,7 @@ def asked(where: Workspace, since: str, until: str = "") -> Table:
 
 
 def known(where: Workspace) -> Reached:
-    return reached(where.config, where.ledger.snapshot().manifest)
+    return reached(where.config, where.ledger.snapshot().manifest, where.now)
 
 
 def test_a_ledger_that_moved_to_the_collector_does_not_end_where_the_pulls_ended(
@@ -176,3 +176,10 @@ def test_what_was_lost_with_a_damaged_file_is_said_of_its_days_and_keeps_a_month
     with pytest.raises(UsageError, match="2026-11 is not whole: it lacks 1 call of prod on 2026-11-12"):
         close(where, "2026-11")
     assert close(where, "2026-11", force=True).month.calls == 28
+
+
+def test_a_call_that_a_wrong_clock_dated_ahead_ends_no_source(tmp_path: Path, engine: DuckDB) -> None:
+    where = place(tmp_path, engine, "", NOW)
+    bring(where, "langsmith", range(1, 29), "2026-11-29 08:00")
+    bring(where, "collector", range(30, 31))
+    assert known(where) == Reached(at("2026-11-29 08:00"))

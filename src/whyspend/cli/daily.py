@@ -115,7 +115,7 @@ def _pulled(place: Workspace) -> tuple[int, datetime]:
 
 def _held(place: Workspace) -> datetime:
     """Until when all of every source is there that is pulled; now where the calls come without a watermark."""
-    left = reached(place.config, place.ledger.snapshot().manifest).left
+    left = reached(place.config, place.ledger.snapshot().manifest, place.now).left
     read = [name for name in place.config.sources if name not in left]
     return min((mark for name in read for mark in _marks(place, name)), default=place.now)
 

@@ -222,7 +222,7 @@ def _budgets(place: Workspace) -> Iterator[Metric]:
 
 def _newest(place: Workspace) -> dict[str, int]:
     manifest = place.ledger.snapshot().manifest
-    left = reached(place.config, manifest).left
+    left = reached(place.config, manifest, place.now).left
     found: dict[str, int] = {}
     for source in sorted({file.source for file in manifest.files} - left)[:SOURCES]:
         marks = read_upto(manifest.watermarks.get(source, {})).values()

@@ -19,8 +19,8 @@ _PAUSE = 0.02
 def alone_with(path: Path) -> Iterator[None]:
     """Keep out every other whyspend that would change a file. A process that dies lets go of it.
 
-    The lock is a file beside it, `.NAME.lock`, which its holder takes away: so it works for all users and machines
-    that share the folder.
+    The lock is a file beside it, `.NAME.lock`, which its holder takes away: so it works for all machines that
+    share the folder, and for all users who may write to what the others make there.
 
     Raises:
         InputError: another one holds it for too long.

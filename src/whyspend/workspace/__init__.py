@@ -189,7 +189,7 @@ class Workspace:
             watch=Watch(self.config.planned, self.config.spikes.floor_usd, self.now),
             comparing=partial(comparing.asked, now=self.now),
             repricing=whatif.asked,
-            reached=reached(self.config, snapshot.manifest),
+            reached=reached(self.config, snapshot.manifest, self.now),
         )
 
     @property

@@ -80,7 +80,7 @@ def _ledger(place: Workspace) -> Iterator[Finding]:
     yield Finding(
         "ok", f"{place.config.ledger}: {rows:,} calls from {first.date()} to {last:%Y-%m-%d %H:%M} UTC"
     )
-    known = reached(place.config, snapshot.manifest)
+    known = reached(place.config, snapshot.manifest, place.now)
     for said in (*(each.said() for each in known.ended), *(each.said() for each in known.lost)):
         yield Finding("ok", said)
     for sources, calls in twice.held_twice(place.ledger.root, place.engine).items():

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
-from whyspend.config import Config
 from whyspend.errors import LedgerError, UsageError
 from whyspend.ledger import Manifest
 from whyspend.ledger import prices as kept
@@ -92,7 +91,7 @@ def close(place: Workspace, name: str, *, force: bool = False) -> Frozen:
     asked, held = month(name, config.timezone), kept.read(root)
     snapshot = place.ledger.snapshot()
     _refuse(place, asked, held)
-    if not force and (lacking := next(_unread(config, snapshot.manifest, asked), "")):
+    if not force and (lacking := next(_unread(place, snapshot.manifest, asked), "")):
         raise UsageError(
             f"{name} is not whole: {lacking}. Pull it first, or close it as it is: whyspend close {name} --force."
         )
@@ -192,9 +191,9 @@ def _refuse(place: Workspace, asked: Month, held: Basis | None) -> None:
             )
 
 
-def _unread(config: Config, manifest: Manifest, asked: Month) -> Iterator[str]:
+def _unread(place: Workspace, manifest: Manifest, asked: Month) -> Iterator[str]:
     """What of the month the ledger may lack."""
-    known = reached(config, manifest)
+    known = reached(place.config, manifest, place.now)
     ended = [each for each in known.ended if micros(each.at) <= asked.start]
     yield from (
         f"it lacks {each.what}, lost with a damaged file"

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from whyspend.config import Config
 from whyspend.ledger import Manifest
-from whyspend.workspace.windows import instant
+from whyspend.workspace.windows import instant, micros
 
 LATE = timedelta(days=1)
 """A source that is pulled every day is never so far behind."""
@@ -82,20 +82,23 @@ class Reached:
         )
 
 
-def reached(config: Config, manifest: Manifest) -> Reached:
+def reached(config: Config, manifest: Manifest, now: datetime) -> Reached:
     """Up to when all calls are here, as far as watermarks say it.
 
     A source is no longer read once another way in is a day ahead of it. Where the file names sources, that is so of
     a source which it no longer names. Where it names none, only the collector is another way in, and only where it is
     ahead of every source that was pulled: then the ledger has moved to it, and nobody says up to when it is complete.
-    A project is no longer read once a pull did not find it.
+    A project is no longer read once a pull did not find it. A call that a wrong clock dated ahead of now is ahead of no
+    source.
     """
     marks = {name: upto for name, held in manifest.watermarks.items() if (upto := read_upto(held))}
     named = set(config.sources) if config.is_source_named else set()
     ahead = [file.last for file in manifest.files if file.source in named | {config.collector.source}]
     ahead += [mark for name in named for mark in marks.get(name, {}).values()]
     others = {name: max(upto.values()) for name, upto in marks.items() if name not in named}
-    left = {name: last for name, last in others.items() if ahead and _is_late(last, max(ahead))}
+    left = {
+        name: last for name, last in others.items() if ahead and _is_late(last, min(max(ahead), micros(now)))
+    }
     if not named and left != others:
         left = {}
     every = [mark for name, upto in marks.items() if name not in left for mark in upto.values()]
