@@ -23,7 +23,7 @@ from tests.collector.models import Told
 from whyspend import registry
 from whyspend.config import load
 from whyspend.ledger import Ledger
-from whyspend.pricing.view import usd
+from whyspend.money import usd
 from whyspend.workspace import Workspace
 
 Run = dict[str, Any]

@@ -8,6 +8,7 @@ from typing import Any
 
 from whyspend.engines.duckdb import DuckDB
 from whyspend.model import USAGE_COLUMNS
+from whyspend.money import usd
 from whyspend.pricing import view
 from whyspend.pricing.book import HEADER, Book, load
 from whyspend.pricing.plan import Basis, Plan, Prices, Span, Use, of, plan
@@ -118,4 +119,4 @@ class Calls:
             f"FROM ({view.priced_calls(made, self.engine, self.relation, {'name': 'name'})})"
         )
         assert singles == [(cost, int(priced))]
-        return view.usd(cost), int(priced), [reason for reason in reasons or () if reason]
+        return usd(cost), int(priced), [reason for reason in reasons or () if reason]

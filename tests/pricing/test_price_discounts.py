@@ -12,6 +12,7 @@ from tests.pricing.calls import Calls, at, book, rate
 
 from whyspend.engines.duckdb import DuckDB, connect
 from whyspend.errors import ConfigError
+from whyspend.money import usd
 from whyspend.pricing import view
 from whyspend.pricing.book import FAR_FUTURE, FAR_PAST, Book
 from whyspend.pricing.discounts import Discount, holds
@@ -111,7 +112,7 @@ def test_the_list_cost_stands_beside_the_cost(engine: DuckDB, listed: Book) -> N
     made = calls.plan(of(listed, [off("12.345678")]), "2026-11-01", "2026-12-01", Basis())
     sql = view.spend(made, engine, calls.relation, {})
     ((paid, before),) = engine.rows(f"SELECT sum(cost), sum(list_cost) FROM ({sql})")
-    assert (view.usd(paid), view.usd(before)) == (Decimal("7.87654322"), Decimal(8))
+    assert (usd(paid), usd(before)) == (Decimal("7.87654322"), Decimal(8))
 
 
 def test_what_the_source_says_is_not_discounted(engine: DuckDB, listed: Book) -> None:
@@ -173,7 +174,7 @@ def test_the_cheapest_are_free_first_as_in_the_worked_example() -> None:
     rates = {"gemini-3": 14 * CENT // 10, "gemini-2": 35 * CENT // 10}
     searched = [("web_searches", Used(date(2026, 11, 5), "google", m, 1_000, r)) for m, r in rates.items()]
     found = given_free([quota(1_500)], searched)
-    assert [(free.model, free.units, view.usd(free.cost)) for free in found] == [
+    assert [(free.model, free.units, usd(free.cost)) for free in found] == [
         ("gemini-3", 1_000, Decimal(14)),
         ("gemini-2", 500, Decimal("17.5")),
     ]

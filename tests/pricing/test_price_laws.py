@@ -33,6 +33,7 @@ from tests.pricing.worlds import (
 from whyspend.engines.duckdb import DuckDB, connect
 from whyspend.errors import ConfigError
 from whyspend.model import USAGE_COLUMNS
+from whyspend.money import usd
 from whyspend.pricing import view
 from whyspend.pricing.book import FAR_FUTURE, FAR_PAST, TOP_TIER, Rate
 from whyspend.pricing.discounts import Discount
@@ -185,7 +186,7 @@ def total(engine: DuckDB, found: Sequence[Call], made: Any, **keys: str) -> tupl
 
 
 def dollars_of(units: Any) -> Fraction | None:
-    found = view.usd(units)
+    found = usd(units)
     return None if found is None else Fraction(found)
 
 

@@ -21,8 +21,8 @@ from tests.workspace.histories import call, micros, workspace
 from whyspend.engines.duckdb import DuckDB
 from whyspend.errors import UsageError
 from whyspend.model import Call, Window
+from whyspend.money import usd
 from whyspend.pricing.plan import Basis
-from whyspend.pricing.view import usd
 from whyspend.workspace import comparing_values
 from whyspend.workspace.comparing import Comparison
 from whyspend.workspace.windows import against, of_days

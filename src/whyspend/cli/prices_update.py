@@ -14,7 +14,7 @@ from whyspend.formats import visible
 from whyspend.formats.json import literal, object_of, string
 from whyspend.model import Cell, TableColumn
 from whyspend.model.sheet import Rows
-from whyspend.pricing.view import usd
+from whyspend.money import usd
 from whyspend.workspace.changes import Change
 from whyspend.workspace.updating import Comparison, Effect, compare, installed, take
 

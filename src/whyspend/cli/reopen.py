@@ -6,7 +6,7 @@ import click
 
 from whyspend.cli.close import amount
 from whyspend.cli.common import confirmed, place_options, workspace
-from whyspend.pricing.view import usd
+from whyspend.money import usd
 from whyspend.workspace.closing import reopen, reopening
 
 

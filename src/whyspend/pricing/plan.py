@@ -37,10 +37,6 @@ TOOLS = "(tools)"
 CALLS = "calls"
 """The bucket of prices for each request."""
 
-UNIT_DIGITS = 24
-"""Money in the view is whole 1e-24 dollars: a rate (1e-12) times a factor (at most 12 decimals) is never rounded.
-A DECIMAL of 38 digits holds up to 1e14 dollars."""
-
 PLACE = "price_place"
 """The name under which a relation of calls may have `Plan.place`."""
 

@@ -1,13 +1,13 @@
 """Spend: calls with their cost, as SQL. Added up first and multiplied after, or call by call: the same integers."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Context, Decimal
+from decimal import Context
 from typing import Any
 
 from arro3.core import Array, DataType, Table
 
 from whyspend.model import Engine
-from whyspend.pricing.plan import CALLS, PLACE, REPORTED, UNIT_DIGITS, WHOLE, Plan, split
+from whyspend.pricing.plan import CALLS, PLACE, REPORTED, WHOLE, Plan, split
 from whyspend.pricing.slots import LATENCY
 
 RATES = "price_rates"
@@ -216,14 +216,6 @@ def priced_calls(
         parts="".join(f", {_part(plan, name)} AS {name}" for name in parts),
         reason=_reason(plan),
     )
-
-
-def usd(units: Decimal | int | None) -> Decimal | None:
-    """Whole 1e-24 dollars as dollars, with all digits; with 12 decimals where they are enough."""
-    if units is None:
-        return None
-    pico, finer = divmod(int(units), WHOLE)
-    return Decimal(int(units)).scaleb(-UNIT_DIGITS, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
 
 
 def _quantities(plan: Plan) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.money import usd
 from whyspend.reports._pictures import spans
 from whyspend.spelling import money
 
@@ -95,11 +96,11 @@ def run(data: Any, *, by: tuple[str, ...] = ("trace",), top: int = 20) -> Table:
     spread = _spread(quantiles, highest)
     total: dict[str, Cell] = {
         "calls": calls,
-        "cost_usd": _usd(cost) if count else Decimal(0),
+        "cost_usd": usd(cost) if count else Decimal(0),
         "unpriced_calls": unpriced,
     }
     if not single:
-        total |= {"requests": count} | {c.name: _usd(v) for c, v in zip(_SPREAD, spread, strict=True)}
+        total |= {"requests": count} | {c.name: usd(v) for c, v in zip(_SPREAD, spread, strict=True)}
     first = []
     if single and len(rows) < count:
         first.append(f"The dearest {len(rows):,} of {count:,} requests are shown; the total is of all.")
@@ -138,13 +139,11 @@ def _pictures(data: Any, requests: str, quantiles: Sequence[Any], highest: Any) 
     )
     found = data.rows(f"SELECT CASE {cases} END, count(*) FROM {requests} WHERE cost IS NOT NULL GROUP BY 1")
     counts = dict(found)
-    rows = tuple(
-        (_usd(start), _usd(end), counts.get(at, 0)) for at, (start, end) in enumerate(pairwise(edges))
-    )
+    rows = tuple((usd(start), usd(end), counts.get(at, 0)) for at, (start, end) in enumerate(pairwise(edges)))
     marks = tuple(
         (name.removesuffix("_usd"), amount)
         for name, units in zip(QUANTILES, quantiles, strict=True)
-        if (amount := _usd(units)) is not None
+        if (amount := usd(units)) is not None
     )
     columns = (
         TableColumn("from_usd", "usd"),
@@ -243,7 +242,7 @@ def _single(data: Any, key: Any, top: int) -> tuple[tuple[TableColumn, ...], lis
                 "calls": calls,
                 "input_tokens": int(given),
                 "output_tokens": int(made),
-                "cost_usd": _usd(cost),
+                "cost_usd": usd(cost),
                 "unpriced_calls": unpriced,
                 "url": data.link(source, project, trace),
             }
@@ -273,10 +272,8 @@ def _owners(data: Any, key: Any, top: int) -> tuple[tuple[TableColumn, ...], lis
                 "of": value,
                 "requests": requests,
                 "calls": calls,
-                "cost_usd": _usd(cost),
-                **{
-                    c.name: _usd(value) for c, value in zip(_SPREAD, _spread(quantiles, highest), strict=True)
-                },
+                "cost_usd": usd(cost),
+                **{c.name: usd(value) for c, value in zip(_SPREAD, _spread(quantiles, highest), strict=True)},
                 "unpriced_calls": unpriced,
             }
         )
@@ -305,13 +302,5 @@ def _spread(quantiles: Sequence[Any] | None, highest: Any) -> tuple[Any, ...]:
     return (*(quantiles or (None for _ in QUANTILES)), highest)
 
 
-def _usd(units: Any) -> Decimal | None:
-    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
-    if units is None:
-        return None
-    pico, finer = divmod(int(units), 10**12)
-    return Decimal(int(units)).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
-
-
 def _dollars(units: Any) -> str:
-    return "unknown" if units is None else money(_usd(units) or Decimal(0))
+    return "unknown" if units is None else money(usd(units))

@@ -8,7 +8,7 @@ from typing import Any
 
 from whyspend.ledger import prices as kept
 from whyspend.model import Window
-from whyspend.pricing.plan import UNIT_DIGITS
+from whyspend.money import UNIT_DIGITS
 from whyspend.spelling import money
 from whyspend.workspace.keys import Key
 

@@ -11,8 +11,8 @@ from whyspend.errors import LedgerError, UsageError
 from whyspend.ledger import Manifest
 from whyspend.ledger import prices as kept
 from whyspend.ledger.prices import Adjustment, Basis, Closed
+from whyspend.money import usd
 from whyspend.pricing import book as books
-from whyspend.pricing import view
 from whyspend.pricing.book import DATA
 from whyspend.pricing.plan import Prices, of
 from whyspend.workspace import Workspace
@@ -104,7 +104,7 @@ def close(place: Workspace, name: str, *, force: bool = False) -> Frozen:
             month=name, timezone=asked.timezone, start=asked.start, end=asked.end, book=basis.book,
             prices=written(config.prices), discounts=written(config.discounts), on=today(place),
             free_quotas=written(config.free_quotas),
-            calls=cost.calls, unpriced=cost.calls - cost.priced, usd=view.usd(cost.units),
+            calls=cost.calls, unpriced=cost.calls - cost.priced, usd=usd(cost.units),
         )  # fmt: skip
         months = sorted((*basis.closed, closed), key=lambda each: each.start)
         booked = (*basis.adjustments, *corrections.adjustments)

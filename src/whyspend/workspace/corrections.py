@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from whyspend.ledger.prices import Adjustment, Basis, Closed
-from whyspend.pricing import view
+from whyspend.money import usd
 from whyspend.pricing.plan import CALLS, REPORTED, Era, of, split
 from whyspend.pricing.slots import LATENCY
 from whyspend.workspace import Workspace
@@ -86,7 +86,7 @@ def _of_month(place: Workspace, held: Basis, month: Closed, today: Era, on: date
             adjustments.append(
                 Adjustment(
                     on=on, month=month.month, provider=model[0], model=model[1],
-                    usd=view.usd(amount) or Decimal(0), reason=f"{month.month}: {why}",
+                    usd=usd(amount) or Decimal(0), reason=f"{month.month}: {why}",
                 )
             )  # fmt: skip
     return Corrections(tuple(adjustments), tuple(lost))

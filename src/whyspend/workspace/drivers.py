@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from whyspend.model import Window
-from whyspend.pricing.view import usd
+from whyspend.money import usd
 from whyspend.workspace.adjusting import dollars
 from whyspend.workspace.data import Data
 from whyspend.workspace.windows import of_days

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from whyspend.ledger import Snapshot
 from whyspend.model import Engine
-from whyspend.pricing import view
+from whyspend.money import usd
 from whyspend.pricing.plan import CALLS, Basis, Prices, plan, span_of, split
 from whyspend.pricing.quotas import FreeQuota, Used, given_free
 from whyspend.workspace.adjusting import Adjustment
@@ -39,7 +39,7 @@ def adjustments(
         return []
     used = list(_used(first.replace(day=1), last, units, snapshot, prices, engine, attribution))
     return [
-        Adjustment(free.day, free.provider, free.model, view.usd(-free.cost) or Decimal(0), free.reason)
+        Adjustment(free.day, free.provider, free.model, usd(-free.cost) or Decimal(0), free.reason)
         for start, end, own in asked
         for free in given_free(own, used)
         if free.day >= first and start <= _midnight(free.day) < end

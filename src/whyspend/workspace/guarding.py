@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from whyspend.model import Window
-from whyspend.pricing.view import usd
+from whyspend.money import usd
 from whyspend.reports.budgets.entries import Budget
 from whyspend.reports.budgets.firing import Fired, fired
 from whyspend.reports.budgets.periods import Span, of_days, rolling_days, span, spans

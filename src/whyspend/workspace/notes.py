@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from whyspend.ledger.prices import Closed
 from whyspend.model import Engine, Window
-from whyspend.pricing import view
+from whyspend.money import usd
 from whyspend.pricing.book import Book
 from whyspend.pricing.plan import TOOLS, split
 from whyspend.workspace.adjusting import EXACT, Adjustment, dollars
@@ -39,9 +39,9 @@ def is_discounted(engine: Engine) -> bool:
 def of_discounts(engine: Engine) -> Iterator[str]:
     """What discounts do to the kept answer."""
     ((listed, paid),) = engine.rows(LISTED)
-    off = view.usd(int(paid) - int(listed)) or Decimal(0)
+    off = usd(int(paid) - int(listed)) or Decimal(0)
     what = "discounts" if off <= 0 else "surcharges"
-    yield f"List price {dollars(view.usd(int(listed)))}, {what} {dollars(off, signed=True)}."
+    yield f"List price {dollars(usd(int(listed)))}, {what} {dollars(off, signed=True)}."
 
 
 def of_unpriced(engine: Engine) -> Iterator[str]:

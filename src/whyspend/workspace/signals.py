@@ -1,13 +1,14 @@
 """What is worth telling without a budget: spikes, what is new, what lacks an owner or a price, a ledger that is old."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from whyspend.config import Config, Spikes
+from whyspend.money import usd
 from whyspend.reports.budgets.periods import clock, of_days, span
 from whyspend.spelling import money
 from whyspend.trends.anomalies import (
@@ -27,14 +28,20 @@ from whyspend.workspace.windows import instant, micros
 
 DAILY = """
 SELECT {owner}, {time}, coalesce(provider, ''), coalesce(model, ''), coalesce(reason, ''),
-  CAST(coalesce(sum(cost), 0) AS DOUBLE) / 1e24, CAST(sum(calls) AS BIGINT), CAST(sum(calls - priced_calls) AS BIGINT)
+  CAST(CAST(coalesce(sum(cost), 0) AS DECIMAL(38, 0)) AS VARCHAR), CAST(sum(calls) AS BIGINT),
+  CAST(sum(calls - priced_calls) AS BIGINT)
 FROM answer GROUP BY ALL
 """
 
-HOURLY = "SELECT {owner}, {time}, CAST(coalesce(sum(cost), 0) AS DOUBLE) / 1e24 FROM answer GROUP BY ALL"
+HOURLY = """
+SELECT {owner}, {time}, CAST(CAST(coalesce(sum(cost), 0) AS DECIMAL(38, 0)) AS VARCHAR) FROM answer GROUP BY ALL
+"""
 
 RISE = 0.10
 """The share of dollars without an owner has to rise by so much."""
+
+LEAST = Decimal("1e-9")
+"""Dollars: a floor of 0 is no reason to tell of what costs nothing."""
 
 NO_USAGE = ("no token counts", "the run carries no cost")
 """Reasons of a single call, not of its model."""
@@ -58,10 +65,18 @@ class Signal:
 
 @dataclass
 class _Seen:
-    """Dollars and calls by day."""
+    """Money (1e-24 dollars) and calls by day."""
 
-    usd: dict[date, float] = field(default_factory=lambda: defaultdict(float))
+    units: dict[date, int] = field(default_factory=lambda: defaultdict(int))
     calls: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+
+    def usd(self, days: Iterable[date]) -> Decimal:
+        """The dollars of some days, exactly: what is told of them."""
+        return usd(sum(self.units[day] for day in days))
+
+    def series(self, days: Iterable[date]) -> list[float]:
+        """The dollars of each day, for estimates of what is usual."""
+        return [float(usd(self.units[day])) for day in days]
 
 
 @dataclass(frozen=True)
@@ -134,14 +149,14 @@ def _days(data: Data, at: datetime) -> _Days | None:
     unpriced: dict[str, _Seen] = defaultdict(_Seen)
     plain: dict[str, str] = {}
     whole = _Seen()
-    for name, number, provider, model, reason, usd, calls, lacking in wide.rows(
+    for name, number, provider, model, reason, units, calls, lacking in wide.rows(
         DAILY.format(owner=owner.column, time=time.column)
     ):
         day = date(1970, 1, 1) + number * _DAY
         full = "/".join(part for part in (provider, model) if part) or "no model name"
         plain[full] = model or "unknown"
         for seen in (owners[name], models[full], whole):
-            seen.usd[day] += usd
+            seen.units[day] += int(units)
             seen.calls[day] += calls
         if lacking and reason not in NO_USAGE:
             unpriced[full].calls[day] += lacking
@@ -150,19 +165,19 @@ def _days(data: Data, at: datetime) -> _Days | None:
 
 def _spikes(data: Data, days: _Days, wanted: Spikes) -> Iterator[Signal]:
     """What costs too much yesterday or today, as `whyspend anomalies` says it; that something stopped is not told."""
-    usual = [days.whole.usd[day] for day in _between(days.first, days.today - _DAY, days.first)]
+    usual = days.whole.series(_between(days.first, days.today - _DAY, days.first))
     floor = gate(float(wanted.floor_usd), usual)
     for name, seen in days.owners.items():
         begun = min((day for day, calls in seen.calls.items() if calls), default=days.today)
         own = _between(max(begun, days.first), days.today, days.first)
-        series = [seen.usd[day] for day in own]
+        series = seen.series(own)
         for found in anomalies(series, floor, since=max(len(series) - 2, 0), whole=len(series) - 1):
             if found.kind == "drop":
                 continue
             about = own[found.first], own[found.last]
             when = f"on {about[0]}" if about[0] == about[1] else f"from {about[0]} to {about[1]}"
             when += " so far" if about[1] == days.today else ""
-            spent = sum(series[found.first : found.last + 1])
+            spent = seen.usd(own[found.first : found.last + 1])
             yield from _spike(data, name, when, spent, sum(found.expected), about, own[0])
 
 
@@ -170,20 +185,21 @@ def _spike(
     data: Data,
     name: str | None,
     when: str,
-    spent: float,
+    spent: Decimal,
     usual: float,
     about: tuple[date, date],
     begun: date,
 ) -> Iterator[Signal]:
     key = data.key(data.dimensions[0])
-    if data.watch.muted_by(data, (key, name), about, spent - usual):
+    if data.watch.muted_by(data, (key, name), about, float(spent) - usual):
         return
     owner = name or "untagged"
-    times = f", {spent / usual:,.1f} times" if usual * 10_000 > spent else ""
-    title = f"{owner} costs more than usual: {_usd(spent)} {when}, usual are {_usd(usual)}{times}."
+    times = f", {float(spent) / usual:,.1f} times" if usual * 10_000 > spent else ""
+    said = money(spent), money(Decimal(usual))
+    title = f"{owner} costs more than usual: {said[0]} {when}, usual are {said[1]}{times}."
     until = micros(of_days(about[0] + QUIET_DAYS * _DAY, about[0] + QUIET_DAYS * _DAY, "UTC").start)
     case = Case(f"whyspend:spike:{key.name}={owner}", "spike", title, until=until)
-    facts = ((key.name, owner), ("Spent", f"{_usd(spent)} {when}"), ("Usual", _usd(usual)))
+    facts = ((key.name, owner), ("Spent", f"{said[0]} {when}"), ("Usual", said[1]))
     yield Signal(case, facts, about, (key.name, owner), begun)
 
 
@@ -202,12 +218,12 @@ def _hour_spikes(data: Data, days: _Days, wanted: Spikes, at: datetime) -> Itera
     owner, time = wide.key(data.dimensions[0]), wide.key("hour")
     wanted_hours = [micros(hour) for hour in hours]
     wide.narrowed(f"{time.expression} IN ({', '.join(map(str, wanted_hours))})").added_up([owner, time])
-    hourly: dict[str | None, dict[int, float]] = defaultdict(dict)
-    for name, hour, usd in wide.rows(HOURLY.format(owner=owner.column, time=time.column)):
-        hourly[name][hour] = usd
+    hourly: dict[str | None, dict[int, Decimal]] = defaultdict(dict)
+    for name, hour, units in wide.rows(HOURLY.format(owner=owner.column, time=time.column)):
+        hourly[name][hour] = usd(int(units))
     for name, seen in hourly.items():
-        *history, spent = (seen.get(hour, 0.0) for hour in wanted_hours)
-        if found := dear_hour(history, spent, float(wanted.floor_usd)):
+        *history, spent = (seen.get(hour, Decimal(0)) for hour in wanted_hours)
+        if found := dear_hour(list(map(float, history)), float(spent), float(wanted.floor_usd)):
             when = f"from {clock(last, data.window.timezone)} on, in an hour"
             yield from _spike(data, name, when, spent, found.usual, (local.date(), local.date()), first)
 
@@ -215,14 +231,14 @@ def _hour_spikes(data: Data, days: _Days, wanted: Spikes, at: datetime) -> Itera
 def _new_features(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
     for name, spent in _appeared(days, days.owners, wanted):
         if name is not None:
-            title = f"New {dimension}: {name}, {_since(days)} {_usd(spent)}."
-            yield _new(days, "new_feature", dimension, name, title, _usd(spent))
+            title = f"New {dimension}: {name}, {_since(days)} {money(spent)}."
+            yield _new(days, "new_feature", dimension, name, title, money(spent))
 
 
 def _new_models(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
     for name, spent in _appeared(days, days.models, wanted):
-        title = f"New model: {name}, {_since(days)} {_usd(spent)}."
-        yield _new(days, "new_model", "model", str(name), title, _usd(spent))
+        title = f"New model: {name}, {_since(days)} {money(spent)}."
+        yield _new(days, "new_model", "model", str(name), title, money(spent))
 
 
 def _unpriced(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
@@ -237,15 +253,15 @@ def _unpriced(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
 
 def _appeared(
     days: _Days, kinds: Mapping[str, _Seen] | Mapping[str | None, _Seen], wanted: Spikes
-) -> list[tuple[str | None, float]]:
+) -> list[tuple[str | None, Decimal]]:
     """Names that were never there before yesterday, and cost enough since; none with little history."""
     if days.history < WEEKDAY_DAYS:
         return []
-    found: list[tuple[str | None, float]] = []
+    found: list[tuple[str | None, Decimal]] = []
     for name, seen in kinds.items():
-        spent = sum(seen.usd[day] for day in days.recent)
+        spent = seen.usd(days.recent)
         if (
-            spent >= max(float(wanted.floor_usd), 1e-9)
+            spent >= max(wanted.floor_usd, LEAST)
             and min(day for day, n in seen.calls.items() if n) in days.recent
         ):
             found.append((name, spent))
@@ -269,11 +285,11 @@ def _untagged(days: _Days, dimension: str, wanted: Spikes) -> Iterator[Signal]:
     seen = days.owners[None]
     before = list(_between(days.today - 29 * _DAY, days.today - 2 * _DAY, days.first))
     usual = _part(seen, days.whole, before)
-    now, bare = _part(seen, days.whole, days.recent), sum(seen.usd[day] for day in days.recent)
-    if now - usual >= RISE and bare >= float(wanted.floor_usd):
+    now, bare = _part(seen, days.whole, days.recent), seen.usd(days.recent)
+    if now - usual >= RISE and bare >= wanted.floor_usd:
         title = f"The share of dollars without a {dimension} has risen to {now:.0%}, usual are {usual:.0%}."
         until = micros(of_days(days.today + QUIET_DAYS * _DAY, days.today + QUIET_DAYS * _DAY, "UTC").start)
-        facts = (("Without an owner", _usd(bare)), ("Since", f"{days.recent[0]}"))
+        facts = (("Without an owner", money(bare)), ("Since", f"{days.recent[0]}"))
         case = Case(f"whyspend:untagged:{dimension}", "untagged", title, until=until)
         yield Signal(case, facts, days.recent, (dimension, "untagged"))
 
@@ -292,15 +308,11 @@ def _stale(data: Data, config: Config, at: datetime) -> Iterator[Signal]:
         )
 
 
-def _usd(amount: float) -> str:
-    return money(Decimal(amount))
-
-
 def _between(first: date, last: date, held: date) -> list[date]:
     first = max(first, held)
     return [first + number * _DAY for number in range((last - first).days + 1)]
 
 
 def _part(seen: _Seen, whole: _Seen, days: Sequence[date]) -> float:
-    total = sum(whole.usd[day] for day in days)
-    return sum(seen.usd[day] for day in days) / total if total else 0.0
+    total = whole.usd(days)
+    return float(seen.usd(days) / total) if total else 0.0

@@ -12,7 +12,7 @@ from whyspend import registry
 from whyspend.errors import UsageError
 from whyspend.ledger import Ledger
 from whyspend.model import USAGE_COLUMNS, Batch, Call, Table, TableColumn, Window
-from whyspend.pricing import view
+from whyspend.money import usd
 from whyspend.pricing.plan import Basis
 from whyspend.workspace import Workspace
 from whyspend.workspace.data import Data
@@ -110,7 +110,7 @@ def _of_run(place: Workspace, each: Any, made: tuple[Any, ...]) -> Iterator[tupl
             yield column, f"{count:,}", "estimated" if call.usage_estimated else call.usage_source or ""
     if call.usage_flag:
         yield "usage", call.usage_flag, ""
-    price = view.usd(None if cost is None else int(cost))
+    price = usd(None if cost is None else int(cost))
     yield "price", "unpriced" if price is None else _dollars(price), reason or "price book"
 
 

@@ -16,7 +16,8 @@ from whyspend.collector.reading import ids
 from whyspend.collector.reading.fields import FIELDS, ended, started
 from whyspend.collector.reading.metadata import COLUMNS, USAGE_KEY, is_usual
 from whyspend.model import USAGE_COLUMNS, Engine
-from whyspend.pricing.view import COMPLETION, PROMPT, usd
+from whyspend.money import usd
+from whyspend.pricing.view import COMPLETION, PROMPT
 from whyspend.wire.langsmith import CONTEXT_KEYS
 from whyspend.workspace.windows import instant
 

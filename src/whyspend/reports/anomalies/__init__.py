@@ -8,9 +8,10 @@ from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.money import usd
 from whyspend.reports._pictures import colors, ranked
 from whyspend.reports.anomalies.hours import Dear, Hours, dear_hours
-from whyspend.reports.anomalies.series import HISTORY_DAYS, Days, Held, Series, read, usd
+from whyspend.reports.anomalies.series import HISTORY_DAYS, Days, Held, Series, read
 from whyspend.spelling import cents, money
 from whyspend.trends.anomalies import FEWEST_DAYS, anomalies, gate
 

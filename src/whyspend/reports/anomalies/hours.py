@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from whyspend.reports.anomalies.series import Days, usd
+from whyspend.money import usd
+from whyspend.reports.anomalies.series import Days
 from whyspend.trends.anomalies import HOUR_DAYS, dear_hour
 
 HOURLY = """

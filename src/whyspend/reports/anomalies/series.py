@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
+
+from whyspend.money import usd
 
 DAILY = """
 SELECT {keys} day_number, CAST(cost AS VARCHAR), calls, unpriced FROM (
@@ -85,11 +86,6 @@ def read(data: Any, key: Any, days: Days) -> Held:
     for series in (*values.values(), whole):
         series.dollars = [float(usd(units)) for units in series.units[series.begun :]]
     return Held(days, key, values, whole)
-
-
-def usd(units: int) -> Decimal:
-    """Whole 1e-24 dollars as dollars."""
-    return Decimal(units).scaleb(-24)
 
 
 def _rows(data: Any, keys: str, day: str, enough: str) -> Iterator[tuple[Any, ...]]:

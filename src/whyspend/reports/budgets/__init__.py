@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.money import usd
 from whyspend.reports.budgets import entries, telling, why
 from whyspend.reports.budgets.entries import Budget, listed
 from whyspend.reports.budgets.firing import Fired
@@ -298,7 +299,7 @@ def _owners(data: Any) -> tuple[Any, list[tuple[str, Decimal | None, int, bool]]
     data.added_up([own], compare=held is not None and held < data.window.start)
     rows = data.rows(OWNERS.format(owner=own.column))
     return own, [
-        (str(data.label(own, value)), None if cost is None else Decimal(cost).scaleb(-24), calls, before > 0)
+        (str(data.label(own, value)), None if cost is None else usd(Decimal(cost)), calls, before > 0)
         for value, cost, calls, before in rows
         if calls
     ]

@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from whyspend.model import Cell, TableColumn
+from whyspend.money import usd
 from whyspend.spelling import money
 
 SUMS = """
@@ -82,14 +83,6 @@ def sums(data: Any, keys: Sequence[Any]) -> dict[tuple[Any, ...], Amount]:
     }
 
 
-def usd(units: int | None) -> Decimal | None:
-    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
-    if units is None:
-        return None
-    pico, finer = divmod(units, 10**12)
-    return Decimal(units).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
-
-
 def ratio(part: int, whole: int) -> Decimal:
     """A share of the whole, to 12 decimals."""
     return Decimal((part * 10**12 * 2 + whole) // (2 * whole)).scaleb(-12)
@@ -97,7 +90,7 @@ def ratio(part: int, whole: int) -> Decimal:
 
 def dollars(units: int | None) -> str:
     """For a sentence, as in a cell."""
-    return "an unknown amount" if units is None else money(Decimal(units).scaleb(-24, _EXACT))
+    return "an unknown amount" if units is None else money(usd(units))
 
 
 def percent(part: int, whole: int) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from whyspend.model import Chart, TableColumn
+from whyspend.money import usd
 from whyspend.reports._pictures import BARS, Bar, ranked
-from whyspend.reports.coverage.amounts import Amount, usd
+from whyspend.reports.coverage.amounts import Amount
 from whyspend.reports.coverage.split import ADJUSTMENT, BY_RULE, ORDER, UNTAGGED, Split
 from whyspend.reports.coverage.suggest import Proposal
 from whyspend.reports.coverage.variants import Variants

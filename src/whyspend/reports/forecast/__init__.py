@@ -7,6 +7,7 @@ from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.money import usd
 from whyspend.reports.forecast import guarded, past, pictures
 from whyspend.reports.forecast.ending import (
     BASIS,
@@ -182,13 +183,8 @@ def _present(data: Any, span: Any, held: date, today: date, complete: datetime |
 def _spent(daily: Daily, present: Present, booked: int = 0) -> Decimal | None:
     units = daily.spent(present.since, present.today)
     if units is None:
-        return _usd(booked) if booked else None
-    return _usd(units + booked)
-
-
-def _usd(units: int) -> Decimal:
-    """Whole 1e-24 dollars as dollars."""
-    return Decimal(units).scaleb(-24, _EXACT)
+        return usd(booked) if booked else None
+    return usd(units + booked)
 
 
 def _rows(
@@ -209,7 +205,7 @@ def _rows(
         found.append((label, made, got.others.unpriced_in(present.since, present.today)))
     for own, units in booked.items():
         label = {key.name: data.label(key, value) for key, value in zip(keys, own, strict=True)}
-        found.append((label, Ending(_usd(units), Outlook("nothing", 0), ()), 0))
+        found.append((label, Ending(usd(units), Outlook("nothing", 0), ()), 0))
     return [{**label, **made.cells(), "unpriced_calls": calls} for label, made, calls in found], [
         made for _, made, _ in found
     ]

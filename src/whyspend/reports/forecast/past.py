@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from whyspend.model import Cell, Table, TableColumn
+from whyspend.money import usd
 from whyspend.reports.forecast.ending import FIGURES, Ending, Present, ending
 from whyspend.reports.forecast.pictures import of_months
 from whyspend.reports.forecast.reading import Daily, read
@@ -102,12 +103,8 @@ def _looks(daily: Daily, month: date, held: date) -> Iterator[Look]:
         units = daily.spent(month, seen)
         ahead = [(seen + n * _DAY, 1.0) for n in range(1, (end - seen).days + 1)]
         known = {day: amount for day, amount in amounts.items() if day <= seen}
-        told = ending(known, None if units is None else _usd(units), Present(month, seen, held, seen, ahead))
-        yield Look(month, seen, told, _usd(actual), [day for day, _ in ahead])
-
-
-def _usd(units: int) -> Decimal:
-    return Decimal(units).scaleb(-24, _EXACT)
+        told = ending(known, None if units is None else usd(units), Present(month, seen, held, seen, ahead))
+        yield Look(month, seen, told, usd(actual), [day for day, _ in ahead])
 
 
 def _row(look: Look) -> dict[str, Cell]:

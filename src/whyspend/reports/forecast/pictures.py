@@ -8,6 +8,7 @@ from math import fsum
 from typing import Any
 
 from whyspend.model import Cell, Chart, TableColumn
+from whyspend.money import usd
 from whyspend.reports._pictures import (
     BARS,
     OTHERS,
@@ -42,10 +43,10 @@ def of_period(
     """
     if total.spent is None or not (spent.calls or total.spent):
         return
-    used = {day: _usd(units) for day, units in spent.units.items() if day >= span.since}
+    used = {day: usd(units) for day, units in spent.units.items() if day >= span.since}
     for each in whole.adjusted([data.key("day")]):
         day = span.since + (each.keys[0] - data.day_number(span.since)) * _DAY
-        used[day] = _EXACT.add(used.get(day, Decimal(0)), _usd(each.units))
+        used[day] = _EXACT.add(used.get(day, Decimal(0)), usd(each.units))
     last = min(max(present.seen, *used, span.since), span.until)
     known = [span.since + n * _DAY for n in range((last - span.since).days + 1)]
     ahead = _ahead([day for day, _ in present.ahead], total)
@@ -118,7 +119,7 @@ def of_months(looks: Sequence[Any], daily: Daily) -> Iterator[Chart]:
     told = [look for look in looks if look.told.forecast is not None]
     for look in told:
         if look.month == told[0].month:
-            used = {day: _usd(units) for day, units in daily.units.items() if day >= look.month}
+            used = {day: usd(units) for day, units in daily.units.items() if day >= look.month}
             known = [look.month + n * _DAY for n in range((look.seen - look.month).days + 1)]
             ahead = _ahead(look.ahead, look.told)
             yield burn_down(f"{_seen(look)}, and how it went on", used, known, ahead, came=used)
@@ -138,8 +139,3 @@ def _seen(look: Any) -> str:
 def _ahead(days: Sequence[date], told: Ending) -> Ahead:
     inside = told.inside[0] if told.inside else None
     return Ahead(days, told.outlook.daily, inside.low if inside else None, inside.high if inside else None)
-
-
-def _usd(units: int) -> Decimal:
-    """Whole 1e-24 dollars as dollars."""
-    return Decimal(units).scaleb(-24, _EXACT)

@@ -7,7 +7,8 @@ from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Table, TableColumn
-from whyspend.reports.report.lines import NONE, TOKENS, Lines, usd
+from whyspend.money import usd
+from whyspend.reports.report.lines import NONE, TOKENS, Lines
 from whyspend.reports.report.pictures import pictures, time_of
 
 ROWS = """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Context
 from typing import Any
 
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
@@ -74,11 +74,3 @@ def _whole(costs: Sequence[int | None], calls: Sequence[int]) -> int | None:
     """The sum of what is known, adjustments among it; None where there are calls and none of them has a price."""
     known = [cost for cost, count in zip(costs, calls, strict=True) if cost is not None and (count or cost)]
     return sum(known) if known or not any(calls) else None
-
-
-def usd(units: Any) -> Decimal | None:
-    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
-    if units is None:
-        return None
-    pico, finer = divmod(int(units), 10**12)
-    return Decimal(int(units)).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)

@@ -9,10 +9,11 @@ from typing import Any
 
 from whyspend.errors import UsageError
 from whyspend.model import Cell, Chart, Table, TableColumn
+from whyspend.money import usd
 from whyspend.reports._pictures import colors, name_of, ranked
 from whyspend.reports.whatif import options, words
 from whyspend.reports.whatif.effects import rounded, shares
-from whyspend.reports.whatif.words import dollars, nearest, percent, plain, step_of, usd
+from whyspend.reports.whatif.words import dollars, nearest, percent, plain, step_of
 
 FIGURES = ("whatif_usd", "low_usd", "high_usd")
 """Columns of the answer that no other answer has."""

@@ -1,26 +1,17 @@
 """What a reader must know of calls that were priced in another way, one line each."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from whyspend.errors import nearest as nearest_name
+from whyspend.money import usd
 
 SHOWN = 5
 
 CENT = 10**22
 """1e-24 dollars."""
-
-_EXACT = Context(prec=100)
-
-
-def usd(units: int | None) -> Decimal | None:
-    """Whole 1e-24 dollars as dollars; with 12 decimals where they are enough."""
-    if units is None:
-        return None
-    pico, finer = divmod(units, 10**12)
-    return Decimal(units).scaleb(-24, _EXACT) if finer else Decimal(pico).scaleb(-12, _EXACT)
 
 
 def step_of(amounts: Iterable[int]) -> int:
@@ -40,7 +31,7 @@ def dollars(units: int, step: int, *, signed: bool = False) -> str:
     """An amount that is rounded already: -$1,234.50."""
     places = 24 - (len(str(step)) - 1)
     sign = "-" if units < 0 else "+" if signed and units > 0 else ""
-    return f"{sign}${Decimal(abs(units)).scaleb(-24, _EXACT):,.{places}f}"
+    return f"{sign}${usd(abs(units)):,.{places}f}"
 
 
 def percent(part: int, whole: int) -> str:
