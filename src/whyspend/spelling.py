@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+OTHERS = "(others)"
+"""What a row, a bar or a part is called that adds up those which have none of their own."""
+
 _EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 _TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
 _THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)

@@ -17,6 +17,7 @@ from tests.cli.shell import environment, on_a_terminal, piped
 from whyspend.cli.sheet import as_text
 from whyspend.model import TableColumn
 from whyspend.spelling import visible
+from whyspend.workspace.sheet_questions import asked
 
 LIST = ("prices", "list", "--all", "--provider", "google")
 SHOW = ("prices", "show", "google/gemini-2.5-pro")
@@ -196,3 +197,16 @@ def test_doctor_says_whom_it_asks_to_who_waits_at_a_terminal(home: Path) -> None
     assert on_a_terminal(["doctor"], home, env=env).text.startswith("Asking prod ...")
     assert "Asking" not in on_a_terminal(["doctor", "--offline"], home, env=env).text
     assert piped(["doctor"], home, env).err == ""
+
+
+def test_a_name_that_looks_like_an_option_is_asked_for_by_the_line_that_says_so(
+    home: Path, whyspend: Run
+) -> None:
+    own = '[[prices]]\nprovider = "-self"\nmodel = "odd"\ninput = 1\noutput = 2\n'
+    (home / "whyspend.toml").write_text(own, encoding="utf-8")
+    line = asked("prices show", model="-self/odd", all_=True).arguments(["--config", "whyspend.toml"])
+    at = line.index("--")
+    assert line[at:] == ["--", "-self/odd"]
+    found = whyspend(*line[:at], "--format", "json", *line[at:])
+    assert (found.code, found.err) == (0, "")
+    assert json.loads(found.text)["price"].endswith("-self/odd")

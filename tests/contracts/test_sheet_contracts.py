@@ -16,9 +16,10 @@ from whyspend import registry
 from whyspend.engines.duckdb import DuckDB
 from whyspend.model import Chart
 from whyspend.model.sheet import Sheet
+from whyspend.reports._pictures import BARS
 from whyspend.workspace import Workspace, sheets
 from whyspend.workspace.sheet_questions import asked, of_pairs
-from whyspend.workspace.sheets.pictures import BARS, MOST_DAYS, by_day, ranked
+from whyspend.workspace.sheets.pictures import MOST_DAYS, by_day, ranked
 from whyspend.workspace.writing import forms_of, render
 
 TOLD: dict[str, dict[str, Any]] = {

@@ -11,7 +11,8 @@ from tests.reports.test_forecast import MIDNIGHT, daily, rows
 
 from whyspend.engines.duckdb import DuckDB
 from whyspend.model import Chart, Table
-from whyspend.reports._pictures import BARS, OTHERS
+from whyspend.reports._pictures import BARS
+from whyspend.spelling import OTHERS
 from whyspend.workspace import Workspace
 
 BUDGETS = """

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from whyspend.spelling import OTHERS
+
 Theme = Literal["light", "dark", "auto"]
 """`auto`: as the system of whoever looks has it."""
 
-OTHERS, NONE = "others", "none"
+FOLDED, NONE = "others", "none"
 """Classes of what is no name: what was folded together, and what has no owner."""
 
 GREYS: Mapping[str, str] = {
-    "(others)": OTHERS,
-    "(adjustment)": OTHERS,
+    OTHERS: FOLDED,
+    "(adjustment)": FOLDED,
     "untagged": NONE,
     "unknown": NONE,
 }
@@ -90,7 +92,7 @@ def stylesheet(theme: Theme = "auto", root: str = ".chart") -> str:
 
 def _rules(colors: Colors, root: str) -> Iterator[str]:
     fills = {f".n{number}": color for number, color in enumerate(colors.names)}
-    fills |= {f".{OTHERS}": colors.others, f".{NONE}": colors.none, ".up": colors.up, ".down": colors.down}
+    fills |= {f".{FOLDED}": colors.others, f".{NONE}": colors.none, ".up": colors.up, ".down": colors.down}
     fills |= {".total": colors.total, "text": colors.ink, "text.faint": colors.faint}
     yield f"{root} text{{font:12px system-ui,-apple-system,'Segoe UI',sans-serif}}"
     for name, color in fills.items():

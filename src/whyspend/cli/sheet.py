@@ -45,35 +45,19 @@ def command_of(
     @format_option()
     @output_option
     @place_options
-    def command(**given: Any) -> int:
-        words = typed(given["config"], given["ledger"])
-        place = workspace(given.pop("config"), given.pop("ledger"))
-        return answered(place, name, given.pop("form"), given.pop("output"), words, given, before, code)
+    def command(form: str, output: Path | None, config: Path | None, ledger: str | None, **told: Any) -> int:
+        refuse_unless_able(form, Sheet)
+        place, target = workspace(config, ledger), destination(form, output, append=False)
+        before(place)
+        question = asked(name, **told)
+        found = question.ask(place)
+        line = shell_line(["whyspend", *question.arguments(typed(config, ledger), found.window)])
+        write(found, form, target, False, place.engine if needs_engine(form, Sheet) else None, line)
+        sys.stdout.flush()
+        return code(found)
 
     command.params = [*(_parameter(name, each) for each in options_of(name)), *command.params]
     return command
-
-
-def answered(
-    place: Workspace,
-    name: str,
-    form: str,
-    output: Path | None,
-    words: Sequence[str],
-    told: dict[str, Any],
-    before: Callable[[Workspace], None],
-    code: Callable[[Sheet], int],
-) -> int:
-    """Ask, write, and say which code to exit with."""
-    refuse_unless_able(form, Sheet)
-    target = destination(form, output, append=False)
-    before(place)
-    question = asked(name, **told)
-    found = question.ask(place)
-    line = shell_line(["whyspend", *question.arguments(words, found.window)])
-    write(found, form, target, False, place.engine if needs_engine(form, Sheet) else None, line)
-    sys.stdout.flush()
-    return code(found)
 
 
 def format_option(*formats: str) -> Callable[[Any], Any]:

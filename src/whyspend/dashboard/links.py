@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from whyspend.dashboard.grid import Link, Row
 from whyspend.model import Cell, Table, TableColumn, Window
+from whyspend.spelling import OTHERS
 from whyspend.workspace.keys import BUILT_IN
 from whyspend.workspace.questions import THEN, Question
 from whyspend.workspace.sheet_questions import SheetQuestion
@@ -130,4 +131,4 @@ def _month_end(first: date) -> date:
 
 
 def _is_rest(value: str) -> bool:
-    return value in ("(others)", "(adjustment)")
+    return value in (OTHERS, "(adjustment)")

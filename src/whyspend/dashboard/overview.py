@@ -89,7 +89,7 @@ class Overview:
             },
             "budgets": shown(self.desk, limits, _worst_first(of_limits), most=ROWS, but=_BUDGETS_LESS),
             "standing": _statuses(of_limits),
-            "expected_over": _expected(of_limits),
+            "expected_over": expected_over(of_limits),
             "tagged": _share("tagged_usd", of_spend.trust.tagged_usd),
             "priced": _share("priced", of_spend.trust.priced),
         }
@@ -111,10 +111,19 @@ def _share(name: str, share: Decimal | None) -> Shown:
     return single(TableColumn(name, "share"), share)
 
 
-def _expected(table: Table) -> str:
-    """`2 budgets will probably be over`, as the answer begins; nothing where none will."""
-    lines = (line.partition(":")[0] for line in table.headline.splitlines())
-    return next((line for line in lines if line.endswith(" will probably be over")), "")
+def expected_over(table: Table) -> int:
+    """How many budgets are not over, but will probably be at the end of their period."""
+    names = [column.name for column in table.columns]
+    rows = (dict(zip(names, row, strict=True)) for row in table.rows)
+    return sum(row.get("status") != "over" and _ends_over(row) for row in rows)
+
+
+def _ends_over(row: Mapping[str, Cell]) -> bool:
+    """Whether a budget in dollars, or of another unit, is projected beyond its limit; unknown is not."""
+    end, limit, share = (row.get(name) for name in ("projected_usd", "limit_usd", "projected"))
+    if isinstance(end, Decimal) and isinstance(limit, Decimal):
+        return end > limit
+    return isinstance(share, Decimal) and share > 1
 
 
 def _worst_first(table: Table) -> Table:

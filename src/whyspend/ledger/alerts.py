@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from whyspend.errors import LedgerError
@@ -65,19 +64,8 @@ def read(root: Path) -> State:
     Raises:
         LedgerError: it cannot be read, or a later version wrote it.
     """
-    path = root / FOLDER / FILE
-    try:
-        body = path.read_bytes()
-        return disk.decoded(body, State, SCHEMA, f"{path}", "send alerts")
-    except (FileNotFoundError, NotADirectoryError):
-        return State()
-    except OSError as error:
-        raise LedgerError(f"{path} cannot be read: {error.strerror}. Check who may read it.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LedgerError(
-            f"{path} is not what whyspend wrote ({error}). It only says what was told: delete it, and what is still "
-            "going on is told once more."
-        ) from None
+    loss = "It only says what was told: delete it, and what is still going on is told once more."
+    return disk.remembered(root / FOLDER / FILE, State, SCHEMA, "send alerts", loss) or State()
 
 
 @contextmanager
@@ -104,11 +92,4 @@ def write(root: Path, state: State) -> None:
     Raises:
         LedgerError: it cannot be written.
     """
-    path = root / FOLDER / FILE
-    try:
-        disk.put(path, disk.encoded(state))
-    except OSError as error:
-        raise LedgerError(
-            f"{path} cannot be written: {error.strerror or error}. What was just sent will be sent again; "
-            "check the disk, and who may write there."
-        ) from None
+    disk.remember(root / FOLDER / FILE, state, "What was just sent will be sent again")

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from whyspend.errors import LedgerError
 from whyspend.ledger import alerts, disk
 
 FILE = "digests.json"
@@ -60,18 +58,8 @@ def read(root: Path) -> State:
     Raises:
         LedgerError: it cannot be read, or a later version wrote it.
     """
-    path = root / alerts.FOLDER / FILE
-    try:
-        return disk.decoded(path.read_bytes(), State, SCHEMA, f"{path}", "send digests")
-    except (FileNotFoundError, NotADirectoryError):
-        return State()
-    except OSError as error:
-        raise LedgerError(f"{path} cannot be read: {error.strerror}. Check who may read it.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LedgerError(
-            f"{path} is not what whyspend wrote ({error}). It only says who got which digest: delete it, and they "
-            "are sent once more."
-        ) from None
+    loss = "It only says who got which digest: delete it, and they are sent once more."
+    return disk.remembered(root / alerts.FOLDER / FILE, State, SCHEMA, "send digests", loss) or State()
 
 
 @contextmanager
@@ -91,11 +79,4 @@ def write(root: Path, state: State) -> None:
     Raises:
         LedgerError: it cannot be written.
     """
-    path = root / alerts.FOLDER / FILE
-    try:
-        disk.put(path, disk.encoded(state))
-    except OSError as error:
-        raise LedgerError(
-            f"{path} cannot be written: {error.strerror or error}. The digest that was just sent will be sent again; "
-            "check the disk, and who may write there."
-        ) from None
+    disk.remember(root / alerts.FOLDER / FILE, state, "The digest that was just sent will be sent again")

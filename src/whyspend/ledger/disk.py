@@ -49,6 +49,43 @@ def encoded(content: Struct) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=1)
 
 
+def remembered(path: Path, kind: type[Held], schema: int, purpose: str, loss: str) -> Held | None:
+    """What a file of LEDGER/state holds; None where there is none.
+
+    Args:
+        path: the file.
+        kind: what it holds, as `decoded` takes it.
+        schema: the latest version known here.
+        purpose: what upgrading is good for.
+        loss: what deleting it comes to, where it cannot be read.
+
+    Raises:
+        LedgerError: it cannot be read, or a later version wrote it.
+    """
+    try:
+        return decoded(path.read_bytes(), kind, schema, f"{path}", purpose)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be read: {error.strerror}. Check who may read it.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LedgerError(f"{path} is not what whyspend wrote ({error}). {loss}") from None
+
+
+def remember(path: Path, content: Struct, loss: str) -> None:
+    """Make something the content of a file of LEDGER/state.
+
+    Raises:
+        LedgerError: it cannot be written, so that `loss`.
+    """
+    try:
+        put(path, encoded(content))
+    except OSError as error:
+        raise LedgerError(
+            f"{path} cannot be written: {error.strerror or error}. {loss}; check the disk, and who may write there."
+        ) from None
+
+
 def put(path: Path, body: bytes) -> None:
     """Make a body the content of a file, in one step that survives a crash at any instant.
 

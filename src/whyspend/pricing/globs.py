@@ -43,6 +43,11 @@ def provider_names(provider: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spelled))
 
 
+def is_same_provider(one: str | None, other: str | None) -> bool:
+    """Whether two names may mean one provider."""
+    return not {*provider_names(one)}.isdisjoint(provider_names(other))
+
+
 def instants(start: date | None, end: date | None) -> tuple[int, int]:
     """Microseconds UTC, half open, of the days [start, end); open where they are not given."""
     return (

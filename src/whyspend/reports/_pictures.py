@@ -8,12 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from whyspend.model import Cell, Chart, TableColumn
-from whyspend.spelling import cents
+from whyspend.spelling import OTHERS, cents
 from whyspend.trends.forecast import forecast
 from whyspend.trends.intervals import intervals
-
-OTHERS = "(others)"
-"""The part that adds up what has none of its own."""
 
 PARTS, BARS = 7, 12
 """So many parts and bars have a name of their own: more cannot be told apart."""

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from whyspend.causes.cells import Calls, Cells, Pair, Usage
 from whyspend.errors import UsageError
 from whyspend.model import Window
+from whyspend.spelling import OTHERS
 from whyspend.workspace import comparing_keys, comparing_series, comparing_values, events
-from whyspend.workspace.comparing_rows import OTHERS, SITE, Column, Kept
+from whyspend.workspace.comparing_rows import SITE, Column, Kept
 from whyspend.workspace.comparing_series import MODEL, Series
 from whyspend.workspace.data import Data
 from whyspend.workspace.events import Event, PriceChange

@@ -15,10 +15,10 @@ from whyspend.pricing import view
 from whyspend.pricing.kinds import Group, Kinds, Part
 from whyspend.pricing.plan import REPORTED, Plan, split
 from whyspend.pricing.slots import LATENCY
+from whyspend.spelling import OTHERS
 from whyspend.workspace.data import ANSWER, Data
 from whyspend.workspace.windows import micros, of_days
 
-OTHERS = "(others)"
 """The value that stands for all those of a column that are not told apart."""
 
 SITE = "call_site"

@@ -25,7 +25,8 @@ from arro3.core import Array, DataType, Table
 
 from whyspend.model import Engine
 from whyspend.pricing.plan import REPORTED, Plan
-from whyspend.workspace.comparing_rows import OTHERS, Column, Kept
+from whyspend.spelling import OTHERS
+from whyspend.workspace.comparing_rows import Column, Kept
 from whyspend.workspace.data import Data
 from whyspend.workspace.windows import micros
 

@@ -82,12 +82,14 @@ class SheetQuestion:
         """
         argument = argument_of(self.sheet)
         found, days = self.sheet.split(), []
+        last: list[str] = []
         for name, value in self.options:
             option = next(option for option in options_of(self.sheet) if option.name == name)
             if name in _DAYS:
                 days += flag(option.word, value)
             elif name == argument:
-                found.append(value)
+                # What could be taken for an option stands behind all of them.
+                (last if value.startswith("-") else found).append(value)
             elif value is True:
                 found.append(f"--{option.word}")
             else:
@@ -95,7 +97,7 @@ class SheetQuestion:
                 found += [part for each in values for part in flag(option.word, str(each))]
         if window is not None:
             days = [*flag("since", f"{window.since}"), *flag("until", f"{window.until}")]
-        return [*found, *typed, *days]
+        return [*found, *typed, *days, *(["--", *last] if last else [])]
 
 
 def asked(sheet: str, **told: Any) -> SheetQuestion:

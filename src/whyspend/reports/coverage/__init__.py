@@ -17,9 +17,7 @@ from whyspend.reports.coverage.suggest import Proposal
 from whyspend.reports.coverage.suggest import cells as proposal_cells
 from whyspend.reports.coverage.suggest import suggest as suggested
 from whyspend.reports.coverage.trial import trial
-
-REST = "(others)"
-"""The place that adds up what lies below the top N."""
+from whyspend.spelling import OTHERS
 
 WHERE = ("project", "root_name", "call_site", "model")
 
@@ -176,7 +174,7 @@ def _place(place: Place) -> str:
 def _rest_row(dimension: str, rest: Sequence[Place], whole: Amount) -> Iterator[dict[str, Cell]]:
     if rest:
         amount = total(place.amount for place in rest)
-        where = {"place": REST, "project": REST}
+        where = {"place": OTHERS, "project": OTHERS}
         yield {**_NOWHERE, **where, "dimension": dimension, "owner": UNTAGGED, **amount.cells(whole)}
 
 

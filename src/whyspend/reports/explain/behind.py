@@ -15,15 +15,13 @@ from whyspend.reports.explain.exactly import dollars
 from whyspend.reports.explain.finding import Cause
 from whyspend.reports.explain.grouping import values_of
 from whyspend.reports.explain.timing import Moment
-from whyspend.spelling import money, rounded_together
+from whyspend.spelling import OTHERS, money, rounded_together
 
 MOST_CELLS = 50
 """Of a line; those beyond are one more, so that all add up to the line."""
 
 MOST_DAYS = 366
 """Of a picture: more bars can hardly be told apart."""
-
-OTHERS = "(others)"
 
 _LIGHTER, _DARKER = 4, 0
 """Colours of the days before and since: two blues."""

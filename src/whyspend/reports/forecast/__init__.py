@@ -20,11 +20,10 @@ from whyspend.reports.forecast.ending import (
     why_no_interval,
 )
 from whyspend.reports.forecast.reading import Daily, Read, read
+from whyspend.spelling import OTHERS
 from whyspend.trends.forecast import HISTORY_DAYS, MEDIAN_DAYS, Outlook, basis, days
 
 PERIODS = ("day", "week", "month", "quarter")
-
-OTHERS = "(others)"
 
 STALE = timedelta(days=7)
 """A source that was not pulled for longer is a matter of its own (see `alerts`), and no reason to look so far back."""

@@ -11,7 +11,6 @@ from whyspend.model import Cell, Chart, TableColumn
 from whyspend.money import usd
 from whyspend.reports._pictures import (
     BARS,
-    OTHERS,
     Ahead,
     Bar,
     budget_name,
@@ -22,7 +21,7 @@ from whyspend.reports._pictures import (
 )
 from whyspend.reports.forecast.ending import Ending, Present
 from whyspend.reports.forecast.reading import Daily
-from whyspend.spelling import cents
+from whyspend.spelling import OTHERS, cents
 
 _EXACT = Context(prec=100)
 _DAY = timedelta(days=1)

@@ -10,6 +10,7 @@ from whyspend.model import Cell, Table, TableColumn
 from whyspend.money import usd
 from whyspend.reports.report.lines import NONE, TOKENS, Lines
 from whyspend.reports.report.pictures import pictures, time_of
+from whyspend.spelling import OTHERS
 
 ROWS = """
 SELECT {keys} calls, requests, begun, unpriced_calls, calls_before,
@@ -36,7 +37,7 @@ MOST_DAYS_DRAWN = 92
 MOST_ROWS_DRAWN = 100
 
 
-REST = ("(others)",)
+REST = (OTHERS,)
 """The keys of the row that adds up what lies below the top N."""
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from whyspend.model import Cell, Chart, TableColumn
 from whyspend.money import usd
-from whyspend.reports._pictures import OTHERS, PARTS, colors, name_of, ranked
+from whyspend.reports._pictures import PARTS, colors, name_of, ranked
 from whyspend.reports.report.lines import Lines
+from whyspend.spelling import OTHERS
 
 OVER_TIME = """
 SELECT {place}, {moment}, CAST(CAST(sum(cost) AS DECIMAL(38, 0)) AS VARCHAR) FROM answer WHERE period = 0 GROUP BY ALL

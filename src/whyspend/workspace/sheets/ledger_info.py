@@ -1,6 +1,5 @@
 """What is held, and how fresh is it?"""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -46,9 +45,7 @@ def run(place: Workspace) -> Sheet:
     manifest, files = snapshot.manifest, snapshot.manifest.files
     calls, size = sum(file.rows for file in files), sum(file.bytes for file in files)
     first, last = (files[0].day, files[-1].day) if files else (None, None)
-    held: Counter[tuple[date, str]] = Counter()
-    for file in files:
-        held[file.day, file.source] += file.rows
+    days = tuple(_days(files))
     return Sheet(
         "ledger info",
         question("ledger info"),
@@ -71,9 +68,9 @@ def run(place: Workspace) -> Sheet:
         else ("It is empty. Bring calls in: whyspend pull.",),
         more=(
             Rows("columns", COLUMNS, tuple(_columns(place, snapshot, calls)), "Bytes of each column"),
-            Rows("days", DAYS, tuple(_days(files)), "Each day and source", is_long=True),
+            Rows("days", DAYS, days, "Each day and source", is_long=True),
         ),
-        charts=by_day(held, today(place)),
+        charts=by_day({(day, source): calls for day, source, calls, _ in days}, today(place)),
         notes=tuple(_stale(place, files)),
     )
 
@@ -102,7 +99,7 @@ def _columns(place: Workspace, snapshot: Snapshot, calls: int) -> Iterator[tuple
         yield name, size, round(Decimal(size) / calls, 2)
 
 
-def _days(files: tuple[File, ...]) -> Iterator[tuple[Cell, ...]]:
+def _days(files: tuple[File, ...]) -> Iterator[tuple[date, str, int, int]]:
     sums: dict[tuple[date, str], tuple[int, int]] = {}
     for file in files:
         calls, size = sums.get((file.day, file.source), (0, 0))

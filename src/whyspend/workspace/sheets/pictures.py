@@ -5,14 +5,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from whyspend.model import Cell, Chart, TableColumn
+from whyspend.reports._pictures import BARS, PARTS
+from whyspend.spelling import OTHERS
 from whyspend.workspace.coloring import NUMBERS
 
-BARS, PARTS = 12, 7
-"""So many bars and parts can be told apart."""
-
 MOST_DAYS = 366
-
-OTHERS = "(others)"
 
 
 def named(provider: Cell, model: Cell, context: Cell) -> str:

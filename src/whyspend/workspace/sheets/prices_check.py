@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from whyspend.model import Cell, TableColumn
 from whyspend.model.sheet import Fact, Rows, Sheet
 from whyspend.pricing.check import Comparison, check
-from whyspend.pricing.globs import provider_names
+from whyspend.pricing.globs import is_same_provider
 from whyspend.pricing.quote import dollars
 from whyspend.workspace import Workspace
 from whyspend.workspace.sheets import question
@@ -38,7 +38,7 @@ def run(place: Workspace, *, provider: str = "", all_: bool = False) -> Sheet:
     found = [
         each
         for each in check(place.prices.current.book)
-        if not provider or {*provider_names(provider)} & {*provider_names(each.provider)}
+        if not provider or is_same_provider(each.provider, provider)
     ]
     shown = [each for each in found if all_ or each.status != "agree"]
     return Sheet(

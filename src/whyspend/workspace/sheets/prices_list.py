@@ -7,7 +7,7 @@ from decimal import Decimal
 from whyspend.model import Cell, TableColumn
 from whyspend.model.sheet import Rows, Sheet
 from whyspend.pricing.book import Book
-from whyspend.pricing.globs import provider_names
+from whyspend.pricing.globs import is_same_provider
 from whyspend.pricing.overrides import split_name
 from whyspend.pricing.plan import REPORTED, split
 from whyspend.pricing.quote import cell_at
@@ -52,7 +52,7 @@ def run(place: Workspace, *, provider: str = "", all_: bool = False) -> Sheet:
     """
     book, identity = place.prices.current.book, place.prices.id
     names = sorted({*(_of_book(book) if all_ else _used(place))}, key=lambda name: tuple(map(str, name)))
-    wanted = [name for name in names if not provider or _is_of(name[0], provider)]
+    wanted = [name for name in names if not provider or is_same_provider(name[0], provider)]
     rows = tuple(_row(book, name, micros(place.now)) for name in wanted)
     note = f"USD per million tokens · prices {identity}"
     if not rows:
@@ -94,10 +94,6 @@ def _of_book(book: Book) -> Iterable[Name]:
     for price in book.prices():
         name, _, context = price.partition(";")
         yield (*split_name(name.removeprefix("user:")), context)
-
-
-def _is_of(provider: str | None, wanted: str) -> bool:
-    return bool({*provider_names(provider)} & {*provider_names(wanted)})
 
 
 def _row(book: Book, name: Name, now: int) -> tuple[Cell, ...]:
